@@ -1,0 +1,223 @@
+"""Every error of the package, as one tree.
+
+    OpenEnvError
+    ├── RequestError                the peer sent something wrong; its session is unharmed
+    │   ├── InvalidJSONError
+    │   ├── UnknownMessageError
+    │   ├── InvalidMessageError     carries the path and kind of each fault
+    │   ├── MessageTooLargeError
+    │   ├── ResetRequiredError
+    │   ├── EpisodeDoneError
+    │   ├── UnknownToolError
+    │   └── InvalidArgumentsError
+    ├── SessionError                the session cannot be used; a WebSocket is closed after it
+    │   ├── UnknownSessionError
+    │   ├── SessionAttachedError
+    │   └── SessionClosedError
+    ├── CapacityError               every environment the server may hold exists already
+    ├── AuthorError                 the author's code failed
+    │   ├── ExecutionError
+    │   ├── FactoryError
+    │   └── ToolFailedError
+    ├── ConfigurationError          the operator or author declared something impossible
+    └── TransportError              a client's connection failed
+        ├── ConnectionFailedError
+        ├── ConnectionLostError
+        └── ReplyTimeoutError
+
+What an error looks like on each wire rides on its class: `code` is the WebSocket error code,
+`status` the HTTP status, `rpc_code` the JSON-RPC code, and `close_code`, where set, ends the
+WebSocket after the error frame.
+"""
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "AuthorError",
+    "CapacityError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "ConnectionLostError",
+    "EpisodeDoneError",
+    "ExecutionError",
+    "FactoryError",
+    "InvalidArgumentsError",
+    "InvalidJSONError",
+    "InvalidMessageError",
+    "MessageTooLargeError",
+    "OpenEnvError",
+    "ReplyTimeoutError",
+    "RequestError",
+    "ResetRequiredError",
+    "SessionAttachedError",
+    "SessionClosedError",
+    "SessionError",
+    "ToolFailedError",
+    "TransportError",
+    "UnknownMessageError",
+    "UnknownSessionError",
+    "UnknownToolError",
+]
+
+
+class OpenEnvError(RuntimeError):
+    """Root of the tree; a `RuntimeError`, so that callers of the original need no change."""
+
+    code: ClassVar[str] = "EXECUTION_ERROR"
+    status: ClassVar[int] = 500
+    rpc_code: ClassVar[int] = -32603
+    close_code: ClassVar[int | None] = None
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        """What the wire carries beside `message` and `code`."""
+
+
+class RequestError(OpenEnvError):
+    """The peer's message cannot be served; nothing of the author's ran."""
+
+    code = "VALIDATION_ERROR"
+    status = 422
+    rpc_code = -32600
+
+
+class InvalidJSONError(RequestError):
+    """The bytes are not JSON text."""
+
+    code = "INVALID_JSON"
+    rpc_code = -32700
+
+
+class UnknownMessageError(RequestError):
+    """No message of this type exists in the mode the server runs in."""
+
+    code = "UNKNOWN_TYPE"
+    rpc_code = -32601
+
+
+class InvalidMessageError(RequestError):
+    """A field is missing, unknown or mistyped; `details["errors"]` lists where and how."""
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """One entry a fault: `type`, `loc` (path of keys and indices), `msg`, `input`."""
+        faults: list[dict[str, Any]] = self.details.get("errors", [])
+        return faults
+
+
+class MessageTooLargeError(RequestError):
+    """The message is longer than the server reads; it was dropped unread."""
+
+    code = "MESSAGE_TOO_LARGE"
+    status = 413
+
+
+class ResetRequiredError(RequestError):
+    """A step was sent before the first reset."""
+
+    code = "RESET_REQUIRED"
+    status = 409
+
+
+class EpisodeDoneError(RequestError):
+    """A step was sent after the episode ended."""
+
+    code = "EPISODE_DONE"
+    status = 409
+
+
+class UnknownToolError(RequestError):
+    """No tool of this name exists in the mode the session runs in."""
+
+    code = "TOOL_NOT_FOUND"
+    status = 404
+    rpc_code = -32602
+
+
+class InvalidArgumentsError(RequestError):
+    """The arguments do not fit the signature they are meant for."""
+
+    code = "INVALID_ARGUMENTS"
+    rpc_code = -32602
+
+
+class SessionError(OpenEnvError):
+    """The session cannot be used."""
+
+    code = "SESSION_ERROR"
+    status = 409
+    rpc_code = -32600
+    close_code = 1000
+
+
+class UnknownSessionError(SessionError):
+    """No session has this id, or it has expired."""
+
+    status = 404
+    rpc_code = -32602
+
+
+class SessionAttachedError(SessionError):
+    """Another WebSocket holds the session; one at a time may."""
+
+
+class SessionClosedError(SessionError):
+    """The session ended while the call was on its way."""
+
+
+class CapacityError(OpenEnvError):
+    """Refused: the server holds as many environments as it may.
+
+    `details` carries `active_sessions`, `max_sessions` and `retry_after` in seconds.
+    """
+
+    code = "CAPACITY_REACHED"
+    status = 503
+    rpc_code = -32000
+    close_code = 1000
+
+
+class AuthorError(OpenEnvError):
+    """Code that is not ours raised; what it said stays out of production's replies."""
+
+
+class ExecutionError(AuthorError):
+    """`reset`, `step` or `state` raised, or returned what cannot be sent."""
+
+
+class FactoryError(AuthorError):
+    """The environment could not be constructed; `details` carries `factory_name`."""
+
+    code = "FACTORY_ERROR"
+    rpc_code = -32000
+    close_code = 1000
+
+
+class ToolFailedError(AuthorError):
+    """A tool raised. Raise it yourself to tell the model why, in production too."""
+
+    code = "TOOL_FAILED"
+
+
+class ConfigurationError(OpenEnvError, ValueError):
+    """Raised at start-up, to the person who can mend it; never sent to a peer."""
+
+
+class TransportError(OpenEnvError):
+    """The client's connection, not the environment, failed."""
+
+    code = "TRANSPORT_ERROR"
+
+
+class ConnectionFailedError(TransportError, ConnectionError):
+    """No connection could be made."""
+
+
+class ConnectionLostError(TransportError, ConnectionError):
+    """The connection broke while a reply was owed, so whether the call ran is not known."""
+
+
+class ReplyTimeoutError(TransportError, TimeoutError):
+    """No reply came in time. The late reply is discarded; the episode goes on."""
