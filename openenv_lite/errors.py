@@ -8,6 +8,7 @@
     │   ├── MessageTooLargeError
     │   ├── ResetRequiredError
     │   ├── EpisodeDoneError
+    │   ├── ToolsUnsupportedError
     │   ├── UnknownToolError
     │   └── InvalidArgumentsError
     ├── SessionError                the session cannot be used; a WebSocket is closed after it
@@ -53,6 +54,7 @@ __all__ = [
     "SessionClosedError",
     "SessionError",
     "ToolFailedError",
+    "ToolsUnsupportedError",
     "TransportError",
     "UnknownMessageError",
     "UnknownSessionError",
@@ -126,6 +128,14 @@ class EpisodeDoneError(RequestError):
 
     code = "EPISODE_DONE"
     status = 409
+
+
+class ToolsUnsupportedError(RequestError):
+    """The environment offers no tools."""
+
+    code = "TOOLS_UNSUPPORTED"
+    status = 404
+    rpc_code = -32603
 
 
 class UnknownToolError(RequestError):

@@ -1,7 +1,7 @@
 """The words an author and a trainer share: what goes into an environment and what comes out."""
 
 import enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -18,6 +18,7 @@ __all__ = [
     "State",
     "StepResult",
     "ToolError",
+    "ToolErrorType",
     "ToolSpec",
 ]
 
@@ -85,16 +86,16 @@ class EnvironmentMetadata(msgspec.Struct, kw_only=True):
     documentation_url: str | None = None
 
 
-class ListToolsAction(Action, kw_only=True):
+class ListToolsAction(Action, kw_only=True, tag_field="type", tag="list_tools"):
     """Ask an environment which tools it offers; legal before the first reset."""
 
-    type: Literal["list_tools"] = "list_tools"
+    type: ClassVar[str] = "list_tools"
 
 
-class CallToolAction(Action, kw_only=True):
+class CallToolAction(Action, kw_only=True, tag_field="type", tag="call_tool"):
     """Call one tool."""
 
-    type: Literal["call_tool"] = "call_tool"
+    type: ClassVar[str] = "call_tool"
     tool_name: str
     arguments: dict[str, Any] = {}
 
@@ -107,12 +108,15 @@ class ToolSpec(msgspec.Struct, kw_only=True):
     input_schema: dict[str, Any]
 
 
+ToolErrorType = Literal[
+    "execution_error", "invalid_args", "transport_error", "tool_not_found", "timeout"
+]
+
+
 class ToolError(msgspec.Struct, kw_only=True):
     """Why a tool call gave no result."""
 
-    error_type: Literal[
-        "execution_error", "invalid_args", "transport_error", "tool_not_found", "timeout"
-    ]
+    error_type: ToolErrorType
     message: str
 
 

@@ -1,0 +1,65 @@
+"""Environments for agentic RL, served as a pure ASGI app, wire-compatible with OpenEnv."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from openenv_lite.content import Audio, Image
+from openenv_lite.environment import Environment, MCPEnvironment
+from openenv_lite.errors import OpenEnvError
+from openenv_lite.types import (
+    Action,
+    CallToolAction,
+    CallToolObservation,
+    EnvironmentMetadata,
+    ListToolsAction,
+    ListToolsObservation,
+    Observation,
+    ServerMode,
+    State,
+    StepResult,
+)
+
+if TYPE_CHECKING:
+    from openenv_lite.client import EnvClient, GenericEnvClient, MCPToolClient
+    from openenv_lite.server import HTTPEnvServer, create_app
+
+__all__ = [
+    "Action",
+    "Audio",
+    "CallToolAction",
+    "CallToolObservation",
+    "EnvClient",
+    "Environment",
+    "EnvironmentMetadata",
+    "GenericEnvClient",
+    "HTTPEnvServer",
+    "Image",
+    "ListToolsAction",
+    "ListToolsObservation",
+    "MCPEnvironment",
+    "MCPToolClient",
+    "Observation",
+    "OpenEnvError",
+    "ServerMode",
+    "State",
+    "StepResult",
+    "create_app",
+]
+
+__version__ = "0.1.0"
+
+# Authors import this package to declare a class; only those who serve or call pay for more.
+_LAZY = {
+    "EnvClient": "openenv_lite.client",
+    "GenericEnvClient": "openenv_lite.client",
+    "HTTPEnvServer": "openenv_lite.server",
+    "MCPToolClient": "openenv_lite.client",
+    "create_app": "openenv_lite.server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the server or the client when first asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'openenv_lite' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)

@@ -1,0 +1,152 @@
+"""What is known of an environment class before any instance exists.
+
+Everything that could be asked on each call is answered here once: types, which methods are async,
+which keyword arguments they take, and the lane they run on.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_origin
+
+from openenv_lite.environment import Environment, MCPEnvironment
+from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
+from openenv_lite.lane import Lane, LoopLane, ThreadLane
+from openenv_lite.signature import Signature, is_async, return_type
+from openenv_lite.types import (
+    Action,
+    CallToolAction,
+    CallToolObservation,
+    Observation,
+    State,
+)
+
+__all__ = ["Blueprint", "Operation"]
+
+
+class Operation:
+    """One method of an environment class: its name, whether it is async, what it takes."""
+
+    def __init__(self, kind: type, name: str) -> None:
+        method = getattr(kind, name)
+        self.name = name
+        self.method = method
+        self.is_async = is_async(method)
+        self.signature = Signature(method, skip=_positional(method, name))
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments the method takes, converted to their types; OpenEnv drops the others.
+
+        Raises:
+            InvalidMessageError: One does not fit its type; the author's code was not reached.
+        """
+        try:
+            return self.signature.bind_known(given) if given else {}
+        except InvalidArgumentsError as error:
+            raise InvalidMessageError("Invalid message", **error.details) from None
+
+
+class Blueprint:
+    """An environment class ready to be served.
+
+    Args:
+        factory: The class, a `functools.partial` of it, or a function that returns an instance.
+        action_type: Overrides the first of the class's generics.
+        observation_type: Overrides the second.
+        state_type: Overrides the third.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[[], Any],
+        action_type: Any = None,
+        observation_type: Any = None,
+        state_type: Any = None,
+    ) -> None:
+        if not callable(factory):
+            raise ConfigurationError(
+                f"Pass the environment's class, not an instance of {type(factory).__name__}: "
+                "every session gets an environment of its own"
+            )
+        self.factory = factory
+        self.kind = _class_of(factory)
+        self.name = self.kind.__name__
+        self.has_tools = issubclass(self.kind, MCPEnvironment)
+        self._read_types(action_type, observation_type, state_type)
+        self._read_methods()
+
+    def _read_types(self, action: Any, observation: Any, state: Any) -> None:
+        declared = _type_arguments(self.kind)
+        if self.has_tools:
+            declared = (CallToolAction, CallToolObservation, State)
+        self.action_type = action or declared[0]
+        self.observation_type = observation or declared[1]
+        self.state_type = state or declared[2]
+
+    def _read_methods(self) -> None:
+        self.reset = Operation(self.kind, "reset")
+        self.step = Operation(self.kind, "step")
+        self.close = Operation(self.kind, "close")
+        self.metadata = Operation(self.kind, "get_metadata")
+        state = inspect.getattr_static(self.kind, "state", None)
+        self.state = Operation(self.kind, "state") if inspect.isroutine(state) else None
+        self.counts_steps = state is inspect.getattr_static(Environment, "state")
+        self.direct_tools = self.has_tools and self.step.method is MCPEnvironment.step
+        self.is_concurrent = bool(getattr(self.kind, "SUPPORTS_CONCURRENT_SESSIONS", False))
+        plain = [not operation.is_async for operation in (self.reset, self.step)]
+        self.threaded = bool(getattr(self.kind, "BLOCKING", True)) and any(plain)
+        self.inline = not self.threaded and all(plain)
+
+    def lane(self) -> Lane:
+        """A lane for one session; call it on the event loop."""
+        return ThreadLane(self.name) if self.threaded else LoopLane(self.name)
+
+
+def _positional(method: Any, name: str) -> frozenset[str]:
+    """Parameters that the session passes by position: `self`, and the action of a step."""
+    names = list(inspect.signature(method).parameters)
+    return frozenset(names[: 2 if name == "step" else 1])
+
+
+def _class_of(factory: Any) -> type:
+    """The class a factory makes; one is built and closed only where nothing else tells."""
+    function = factory
+    while isinstance(function, functools.partial):
+        function = function.func
+    made = function if inspect.isclass(function) else return_type(function)
+    if inspect.isclass(made) and made is not type(None):
+        return made
+    probe = factory()
+    if is_async(probe.close):
+        raise ConfigurationError(f"Annotate the return type of {function!r}: class unknown")
+    probe.close()
+    return type(probe)
+
+
+def _type_arguments(kind: type) -> tuple[Any, Any, Any]:
+    """The types an environment class names in `Environment[Act, Obs, State]`."""
+    found = _resolve(kind) or ()
+    defaults = (Action, Observation, State)
+    given = [each if not _is_open(each) else None for each in found]
+    given += [None] * (3 - len(given))
+    action, observation, state = (
+        chosen or default for chosen, default in zip(given, defaults, strict=True)
+    )
+    return action, observation, state
+
+
+def _resolve(kind: type) -> tuple[Any, ...] | None:
+    for base in vars(kind).get("__orig_bases__", kind.__bases__):
+        origin = get_origin(base) or base
+        if origin is Environment:
+            return get_args(base)
+        inner = _resolve(origin) if inspect.isclass(origin) else None
+        if inner is not None:
+            filled = dict(zip(getattr(origin, "__parameters__", ()), get_args(base), strict=False))
+            return tuple(filled.get(each, each) for each in inner)
+    return None
+
+
+def _is_open(argument: Any) -> bool:
+    """A type variable nobody filled in, or `Any`."""
+    return argument is Any or not (inspect.isclass(argument) or get_origin(argument) is not None)

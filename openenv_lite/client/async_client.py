@@ -1,0 +1,157 @@
+"""The async client of an environment, and the generic one for dicts."""
+
+import asyncio
+import copy
+from collections.abc import Callable
+from typing import Any, Self, TypeVar, Unpack
+
+from openenv_lite import codec
+from openenv_lite.client.async_socket import AsyncSocket
+from openenv_lite.client.exchange import FAREWELL, READ_STATE, Exchange, request
+from openenv_lite.client.inprocess import AsyncInProcess
+from openenv_lite.client.sync_client import SyncEnvClient
+from openenv_lite.client.target import ASGIApp, ConnectionOptions, Target
+from openenv_lite.client.translation import ActT, Hooks, ObsT, StateT
+from openenv_lite.client.transport import AsyncTransport
+from openenv_lite.errors import ConnectionLostError, OpenEnvError, ReplyTimeoutError
+from openenv_lite.types import ServerMode, StepResult
+
+__all__ = ["EnvClient", "GenericAction", "GenericEnvClient"]
+
+T = TypeVar("T")
+
+CLOSE_WAIT_S = 5.0
+"""How long a close waits for the server to have freed the session."""
+
+
+class EnvClient(Hooks[ActT, ObsT, StateT]):
+    """One session on a server, over OpenEnv's `/ws`; connects by itself on the first call.
+
+    Name the types in the generics, `class Chess(EnvClient[Move, Board, State])`, or override
+    OpenEnv's hooks. Calls on one client wait for each other; use `new_session()` for more at once.
+
+    A call that times out or is cancelled costs its reply only: the next call gets its own. After a
+    lost connection the next call takes the episode up again where the server can resume it (ours
+    can); where it cannot, every call but `reset` raises `ConnectionLostError`.
+
+    Args:
+        base_url: `http://`, `https://`, `ws://` or `wss://`, with a path where the app is mounted.
+        app: An ASGI app of this process to talk to without a socket.
+        mode: What the caller takes the server to be; kept as `mode`.
+        **options: See `ConnectionSettings`.
+
+    Raises:
+        ValueError: Neither URL nor app, an unknown scheme, or an unknown mode.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        app: ASGIApp | None = None,
+        mode: str | None = None,
+        **options: Unpack[ConnectionOptions],
+    ) -> None:
+        self.mode = ServerMode((mode or ServerMode.SIMULATION).lower())
+        self.target = Target.of(base_url, app, options)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Everything that belongs to one session."""
+        self._exchange = Exchange()
+        self._words = self._translation()
+        self._transport: AsyncTransport | None = None
+        self._children: list[Self] = []
+        self._turn = asyncio.Lock()
+
+    def sync(self) -> "SyncEnvClient[ActT, ObsT, StateT]":
+        """The same client for code without an event loop, with a session of its own."""
+        return SyncEnvClient(self.target, self)
+
+    async def connect(self) -> Self:
+        """Connect now rather than on the first call.
+
+        Raises:
+            ConnectionFailedError: Nobody there, or the handshake was refused.
+        """
+        async with self._turn:
+            await self._connection(beginning=True)
+        return self
+
+    async def reset(self, **options: Any) -> StepResult:
+        """Begin an episode; `seed`, `episode_id` and the environment's own options."""
+        message = request("reset", codec.encode(options))
+        return await self._call(message, self._words.result, beginning=True)
+
+    async def step(self, action: ActT) -> StepResult:
+        """Carry out one action."""
+        return await self._call(self._words.step(action), self._words.result)
+
+    async def state(self) -> StateT:
+        """Read the inner state."""
+        return await self._call(READ_STATE, self._words.state)
+
+    async def new_session(self) -> Self:
+        """A connected client of its own session on the same server, closed with this one."""
+        child = copy.copy(self)
+        child._begin()
+        await child.connect()
+        self._children.append(child)
+        return child
+
+    async def close(self) -> None:
+        """End the session and those of all children. A later call begins anew."""
+        while self._children:
+            await self._children.pop().close()
+        transport, self._transport = self._transport, None
+        self._exchange.ended()
+        if transport is not None:
+            await transport.send(FAREWELL)
+            await transport.close(0 if self._exchange.owed else CLOSE_WAIT_S)
+
+    disconnect = close
+
+    async def __aenter__(self) -> Self:
+        return await self.connect()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def _call(
+        self, message: bytes, read: Callable[[bytes], T], beginning: bool = False
+    ) -> T:
+        """One request and its reply."""
+        async with self._turn:
+            transport = await self._connection(beginning)
+            self._exchange.sent()
+            try:
+                await transport.send(message)
+                return read(await self._reply(transport))
+            except OpenEnvError as error:
+                if isinstance(error, ConnectionLostError) or error.close_code is not None:
+                    await self._abandon(error)
+                raise
+
+    async def _reply(self, transport: AsyncTransport) -> bytes:
+        """The reply to the latest request; those of earlier ones are dropped on the way."""
+        patience = self.target.settings.message_timeout_s
+        try:
+            async with asyncio.timeout(patience):
+                reply = await transport.receive()
+                while not self._exchange.settles():
+                    reply = await transport.receive()
+                return reply
+        except TimeoutError:
+            raise ReplyTimeoutError(f"No reply within {patience} s") from None
+
+    async def _connection(self, beginning: bool) -> AsyncTransport:
+        """The connection, made or made again where there is none."""
+        if self._transport is not None:
+            if await self._transport.alive():
+                return self._transport
+            await self._find_dead(self._transport)
+        session = self._exchange.route(beginning)
+        transport = self._new_transport()
+        self._exchange.opened(session, await transport.connect(session))
+        self._transport = transport
+        return transport

@@ -1,0 +1,128 @@
+"""The async client's connection over TCP and TLS.
+
+picows carries it: a round trip took 0.80 of the time it takes with `websockets.asyncio` (65 to 80
+us on two pinned cores, against a bare ASGI echo; 0.88 on uvloop).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import picows
+
+from openenv_lite.client.inbox import Inbox, lost
+from openenv_lite.client.target import Target
+from openenv_lite.errors import ConnectionFailedError
+
+__all__ = ["AsyncSocket"]
+
+_TEXT = picows.WSMsgType.TEXT
+_CLOSE = picows.WSMsgType.CLOSE
+_NO_CLOSE_FRAME = 1006
+_TOO_BIG = picows.WSCloseCode.MESSAGE_TOO_BIG
+_DATA = {_TEXT, picows.WSMsgType.BINARY, picows.WSMsgType.CONTINUATION}
+
+
+class AsyncSocket:
+    """An `AsyncTransport` over a socket of its own."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._inbox = Inbox()
+        self._connection: picows.WSTransport | None = None
+
+    async def connect(self, session: str | None) -> Mapping[str, str]:
+        """See `AsyncTransport`."""
+        settings = self._target.settings
+        url = self._target.websocket_url(session)
+        try:
+            async with asyncio.timeout(settings.connect_timeout_s):
+                self._connection, _ = await picows.ws_connect(
+                    lambda: _Listener(self._inbox, settings.max_message_bytes),
+                    url,
+                    websocket_handshake_timeout=None,
+                    max_frame_size=settings.max_message_bytes,
+                    extra_headers=settings.headers,
+                    **_keepalive(self._target),
+                )
+        except (OSError, picows.WSError, picows.WSInvalidURL) as error:
+            raise ConnectionFailedError(f"Cannot connect to {url}: {_said(error)}") from error
+        headers = self._connection.response.headers
+        return {name.lower(): value.strip() for name, value in headers.items()}
+
+    async def alive(self) -> bool:
+        """See `AsyncTransport`."""
+        return self._inbox.alive
+
+    async def send(self, frame: bytes) -> None:
+        """See `AsyncTransport`."""
+        assert self._connection is not None
+        self._connection.send(_TEXT, frame)
+
+    async def receive(self) -> bytes:
+        """See `AsyncTransport`."""
+        return await self._inbox.get()
+
+    async def close(self, wait_s: float) -> None:
+        """See `AsyncTransport`."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(wait_s):
+                await connection.wait_disconnected()
+        except (TimeoutError, picows.WSError):
+            connection.send_close(picows.WSCloseCode.OK)
+        finally:
+            connection.disconnect()
+
+
+def _keepalive(target: Target) -> dict[str, Any]:
+    interval = target.settings.websocket_ping_interval_s
+    patience = target.settings.websocket_ping_timeout_s
+    if interval is None or patience is None:
+        return {}
+    return {
+        "enable_auto_ping": True,
+        "auto_ping_idle_timeout": interval,
+        "auto_ping_reply_timeout": min(patience, interval),  # picows knows one ping at a time
+    }
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+class _Listener(picows.WSListener):
+    """Puts whole messages into the inbox; ping frames are answered by picows itself."""
+
+    def __init__(self, inbox: Inbox, limit: int) -> None:
+        self._inbox = inbox
+        self._limit = limit
+        self._parts: list[bytes] = []
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if frame.msg_type is _TEXT and frame.fin:
+            self._inbox.put(frame.get_payload_as_bytes())
+        elif frame.msg_type in _DATA:
+            self._gather(transport, frame)
+        elif frame.msg_type is _CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+
+    def _gather(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        """Join a message that came in fragments, as a proxy may make them."""
+        self._parts.append(frame.get_payload_as_bytes())
+        if sum(map(len, self._parts)) > self._limit:
+            transport.send_close(_TOO_BIG)
+            transport.disconnect()
+        elif frame.fin:
+            self._inbox.put(b"".join(self._parts))
+            self._parts.clear()
+
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        closing = transport.close_handshake.recv if transport.close_handshake else None
+        if closing is None:
+            self._inbox.end(lost(_NO_CLOSE_FRAME, ""))
+        else:
+            self._inbox.end(lost(int(closing.code), closing.reason))

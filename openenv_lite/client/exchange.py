@@ -1,0 +1,136 @@
+"""One side of OpenEnv's `/ws` protocol without I/O: which reply is whose, and what a loss means.
+
+Replies come strictly in order, one a request, and carry no id. So the exchange counts the replies
+it is owed: the reply to the latest request is the one that settles the debt, and whatever comes
+before it belongs to a call that has given up waiting.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from openenv_lite.errors import (
+    ConnectionLostError,
+    ExecutionError,
+    InvalidMessageError,
+    OpenEnvError,
+    SessionAttachedError,
+    SessionError,
+    UnknownSessionError,
+)
+
+__all__ = ["FAREWELL", "READ_STATE", "SESSION_HEADER", "Exchange", "remote_error", "request"]
+
+SESSION_HEADER = "x-openenv-session-id"
+"""Response header of the handshake in which our server names the session, so it can be resumed."""
+
+READ_STATE = b'{"type":"state"}'
+FAREWELL = b'{"type":"close"}'
+
+_NORMAL_CLOSURE = 1000
+
+
+def request(kind: str, data: bytes) -> bytes:
+    """A message frame; `data` is JSON text already."""
+    return b'{"type":"%b","data":%b}' % (kind.encode(), data)
+
+
+class Exchange:
+    """What a client knows of its session, over as many connections as it takes.
+
+    Args:
+        attach: Session to attach to, where one was made beforehand; kept over every connection.
+    """
+
+    def __init__(self, attach: str | None = None) -> None:
+        self.owed = 0
+        """Replies still to come on this connection."""
+        self.resumed = False
+        """Whether this connection took up a session that existed before it."""
+        self._attach = attach
+        self._resumable: str | None = None
+        self._used = False
+        self._loss: ConnectionLostError | None = None
+
+    def route(self, beginning: bool) -> str | None:
+        """The session id to connect with, None for a session of its own.
+
+        Args:
+            beginning: The call begins an episode, so that none can be lost by it.
+
+        Raises:
+            ConnectionLostError: The episode went with the connection; only a reset can follow.
+        """
+        session = self._attach or self._resumable
+        if session is None and self._loss is not None and not beginning:
+            raise ConnectionLostError(
+                f"{self._loss.message}; the episode is lost, so call reset() to begin another",
+                **self._loss.details,
+            )
+        return session
+
+    def opened(self, session: str | None, headers: Mapping[str, str]) -> None:
+        """A connection stands; `session` is what `route` gave for it."""
+        self.owed = 0
+        self.resumed = session is not None
+        self._used = self.resumed
+        self._loss = None
+        self._resumable = headers.get(SESSION_HEADER)
+
+    def sent(self) -> None:
+        """A request goes out; call it before the first byte does, for a send may be cut short."""
+        self.owed += 1
+        self._used = True
+
+    def settles(self) -> bool:
+        """Take note of a reply; whether it is the latest request's."""
+        self.owed = max(self.owed - 1, 0)
+        return self.owed == 0
+
+    def broken(self, loss: ConnectionLostError) -> None:
+        """The connection is gone, against this side's will."""
+        if self._used:
+            self._loss = loss
+        if loss.details.get("close_code") == _NORMAL_CLOSURE:
+            self._resumable = None
+
+    def ended(self) -> None:
+        """This side has closed the connection: whatever follows begins anew."""
+        self._resumable = self._loss = None
+
+
+def remote_error(data: Mapping[str, Any]) -> OpenEnvError:
+    """The typed error for the `data` of an error frame.
+
+    An unknown code gives an `OpenEnvError` with the code among its details.
+    """
+    details = {key: value for key, value in data.items() if key not in ("message", "code")}
+    message, code = str(data.get("message", "")), str(data.get("code", ""))
+    kind = _ERRORS.get(code)
+    if kind is None:
+        return OpenEnvError(message, code=code, **details)
+    if kind is SessionError:
+        kind = session_error(message)
+    return kind(message, **details)
+
+
+def session_error(message: str) -> type[SessionError]:
+    """Which session error a text of OpenEnv's means; the wire has one code for all of them."""
+    if message.startswith("Unknown session_id"):
+        return UnknownSessionError
+    if message.endswith("already has an attached WebSocket"):
+        return SessionAttachedError
+    return SessionError
+
+
+def _tree(kind: type[OpenEnvError]) -> Iterator[type[OpenEnvError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)
+
+
+_ERRORS: dict[str, type[OpenEnvError]] = {
+    **{kind.code: kind for kind in _tree(OpenEnvError) if "code" in vars(kind)},
+    # Codes that several classes share: the class a server means by them.
+    ExecutionError.code: ExecutionError,
+    InvalidMessageError.code: InvalidMessageError,
+}

@@ -1,0 +1,59 @@
+"""Frames that have come for one reader of one event loop."""
+
+import asyncio
+from collections import deque
+
+from openenv_lite.errors import ConnectionLostError
+
+__all__ = ["Inbox", "lost"]
+
+
+def lost(close_code: int, reason: str) -> ConnectionLostError:
+    """The error for a closed connection, with the WebSocket close code (1006: no close frame)."""
+    because = f": {reason}" if reason else ""
+    return ConnectionLostError(
+        f"The connection was lost (close code {close_code}{because})",
+        close_code=close_code,
+        reason=reason,
+    )
+
+
+class Inbox:
+    """A queue with an end. A reader that is cancelled loses no frame."""
+
+    def __init__(self) -> None:
+        self._frames: deque[bytes] = deque()
+        self._end: ConnectionLostError | None = None
+        self._reader: asyncio.Future[None] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether `get` can still give a frame."""
+        return self._end is None or bool(self._frames)
+
+    def put(self, frame: bytes) -> None:
+        """Add a frame."""
+        self._frames.append(frame)
+        self._wake()
+
+    def end(self, loss: ConnectionLostError) -> None:
+        """No frame follows; the first reason given stays."""
+        self._end = self._end or loss
+        self._wake()
+
+    async def get(self) -> bytes:
+        """The next frame.
+
+        Raises:
+            ConnectionLostError: The end has been reached.
+        """
+        while not self._frames:
+            if self._end is not None:
+                raise self._end
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._frames.popleft()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -1,0 +1,146 @@
+"""A connection to an ASGI app in this process: the same frames, and no socket."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from openenv_lite.client.inbox import Inbox, lost
+from openenv_lite.client.target import Target
+from openenv_lite.errors import ConnectionFailedError, ConnectionLostError
+
+__all__ = ["AsyncInProcess", "SyncInProcess"]
+
+_NORMAL = 1000
+_NO_CLOSE_FRAME = 1006
+_APP_FAILED = 1011
+_CLEANUP_S = 5.0
+
+
+class AsyncInProcess:
+    """An `AsyncTransport` to `target.app`, which runs as a task of the caller's loop."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._inbox = Inbox()
+        self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def connect(self, session: str | None) -> Mapping[str, str]:
+        """See `AsyncTransport`."""
+        self._accepted: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+        self._to_app.put_nowait({"type": "websocket.connect"})
+        self._task = asyncio.create_task(self._run(_scope(self._target, session)))
+        try:
+            async with asyncio.timeout(self._target.settings.connect_timeout_s):
+                return await self._accepted
+        except TimeoutError as error:
+            self._task.cancel()
+            raise ConnectionFailedError("The app did not accept the WebSocket in time") from error
+
+    async def alive(self) -> bool:
+        """See `AsyncTransport`."""
+        return self._inbox.alive
+
+    async def send(self, frame: bytes) -> None:
+        """See `AsyncTransport`."""
+        self._to_app.put_nowait({"type": "websocket.receive", "text": frame.decode()})
+
+    async def receive(self) -> bytes:
+        """See `AsyncTransport`."""
+        return await self._inbox.get()
+
+    async def close(self, wait_s: float) -> None:
+        """See `AsyncTransport`; the app gets 5 s to clean up, then its task is cancelled."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        await asyncio.wait([task], timeout=wait_s)
+        self._hang_up(_NORMAL)
+        _, late = await asyncio.wait([task], timeout=_CLEANUP_S)
+        if late:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run(self, scope: dict[str, Any]) -> None:
+        loss = lost(_NO_CLOSE_FRAME, "the app returned without closing")
+        try:
+            assert self._target.app is not None
+            await self._target.app(scope, self._to_app.get, self._from_app)
+        except Exception as error:  # noqa: BLE001  the app's failure is the caller's to see
+            loss = lost(_APP_FAILED, f"the app raised {type(error).__name__}: {error}")
+            loss.__cause__ = error
+        finally:
+            self._end(loss)
+
+    async def _from_app(self, message: Any) -> None:
+        """The app's `send`."""
+        match message["type"]:
+            case "websocket.accept":
+                pairs = message.get("headers", ())
+                self._accepted.set_result({k.decode().lower(): v.decode() for k, v in pairs})
+            case "websocket.send":
+                text = message.get("text")
+                self._inbox.put(message["bytes"] if text is None else text.encode())
+            case "websocket.close":
+                code = message.get("code", _NORMAL)
+                self._end(lost(code, message.get("reason") or ""))
+                self._hang_up(code)
+
+    def _hang_up(self, code: int) -> None:
+        self._to_app.put_nowait({"type": "websocket.disconnect", "code": code, "reason": ""})
+
+    def _end(self, loss: ConnectionLostError) -> None:
+        self._inbox.end(loss)
+        if not self._accepted.done():
+            refusal = ConnectionFailedError(f"The app refused the WebSocket: {loss.message}")
+            refusal.__cause__ = loss.__cause__
+            self._accepted.set_exception(refusal)
+
+
+class SyncInProcess:
+    """A `SyncTransport` to `target.app`, on a loop that runs only while a call waits."""
+
+    def __init__(self, target: Target, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._inner = AsyncInProcess(target)
+
+    def connect(self, session: str | None) -> Mapping[str, str]:
+        """See `SyncTransport`."""
+        return self._loop.run_until_complete(self._inner.connect(session))
+
+    def alive(self) -> bool:
+        """See `SyncTransport`."""
+        return self._loop.run_until_complete(self._inner.alive())
+
+    def send(self, frame: bytes) -> None:
+        """See `SyncTransport`."""
+        self._loop.run_until_complete(self._inner.send(frame))
+
+    def receive(self, timeout_s: float | None) -> bytes:
+        """See `SyncTransport`."""
+        return self._loop.run_until_complete(asyncio.wait_for(self._inner.receive(), timeout_s))
+
+    def close(self, wait_s: float) -> None:
+        """See `SyncTransport`."""
+        self._loop.run_until_complete(self._inner.close(wait_s))
+
+
+def _scope(target: Target, session: str | None) -> dict[str, Any]:
+    url = urlsplit(target.websocket_url(session))
+    headers = {"host": url.netloc, **(target.settings.headers or {})}
+    return {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": url.scheme,
+        "root_path": "",
+        "path": unquote(url.path),
+        "raw_path": url.path.encode(),
+        "query_string": url.query.encode(),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+        "client": ("in-process", 0),
+        "server": (url.hostname, url.port or 80),
+        "subprotocols": [],
+        "state": {},
+    }

@@ -1,0 +1,85 @@
+"""What a client connects to, and how."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypedDict
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+__all__ = ["ASGIApp", "ConnectionOptions", "ConnectionSettings", "Target"]
+
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_HTTP_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to connect; times are seconds, None waits for ever or switches off."""
+
+    connect_timeout_s: float | None = 10.0
+    message_timeout_s: float | None = 60.0
+    max_message_size_mb: float = 100.0
+    """Largest reply, in units of 2**20 bytes."""
+    websocket_ping_interval_s: float | None = 20.0
+    """Idle time after which the peer is asked for a sign of life."""
+    websocket_ping_timeout_s: float | None = 20.0
+    headers: dict[str, str] | None = None
+    """Sent with every handshake and HTTP request, `Authorization` for instance."""
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The largest reply, in bytes."""
+        return int(self.max_message_size_mb * 2**20)
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """The fields of `ConnectionSettings` as keyword arguments, for type checkers."""
+
+    connect_timeout_s: float | None
+    message_timeout_s: float | None
+    max_message_size_mb: float
+    websocket_ping_interval_s: float | None
+    websocket_ping_timeout_s: float | None
+    headers: dict[str, str] | None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A server: its URL, or an ASGI app in this process, in which case the URL is only a name."""
+
+    base_url: str
+    app: ASGIApp | None
+    settings: ConnectionSettings
+
+    @classmethod
+    def of(cls, base_url: str | None, app: ASGIApp | None, options: ConnectionOptions) -> "Target":
+        """Check the arguments of a client's constructor.
+
+        Raises:
+            ValueError: Neither URL nor app, or no URL of a known scheme.
+            TypeError: An option that does not exist.
+        """
+        if base_url is None and app is None:
+            raise ValueError("A client needs base_url or app")
+        made = cls(base_url or "http://in-process", app, ConnectionSettings(**options))
+        made.websocket_url()
+        return made
+
+    def websocket_url(self, session: str | None = None) -> str:
+        """`http://host/prefix` as `ws://host/prefix/ws`, with the session to attach to."""
+        scheme, rest = self._split()
+        query = f"?session_id={quote(session, safe='')}" if session else ""
+        return f"{_WEBSOCKET_SCHEMES[scheme]}://{rest}/ws{query}"
+
+    def http_url(self, path: str) -> str:
+        """`ws://host/prefix` as `http://host/prefix/<path>`."""
+        scheme, rest = self._split()
+        return f"{_HTTP_SCHEMES.get(scheme, scheme)}://{rest}/{path}"
+
+    def _split(self) -> tuple[str, str]:
+        url = urlsplit(self.base_url)
+        if url.scheme not in _WEBSOCKET_SCHEMES or not url.netloc:
+            raise ValueError(
+                f"base_url must begin with http://, https://, ws:// or wss://, not {self.base_url!r}"
+            )
+        return url.scheme, url.netloc + url.path.rstrip("/")

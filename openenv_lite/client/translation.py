@@ -1,0 +1,154 @@
+"""Between an author's types and the data of frames, settled once for a client.
+
+A hook a subclass defines (`_step_payload`, `_parse_result`, `_parse_state`, as in OpenEnv) works
+on plain dicts. Where it defines none, msgspec goes from bytes to its types in one pass.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin
+
+import msgspec
+
+from openenv_lite import codec
+from openenv_lite.client.exchange import remote_error, request
+from openenv_lite.types import Reward, StepResult
+
+__all__ = ["Hooks", "Translation", "open_struct"]
+
+ActT = TypeVar("ActT")
+ObsT = TypeVar("ObsT")
+StateT = TypeVar("StateT")
+
+_AT_THE_TOP = ("reward", "done", "truncated")
+"""What the wire keeps beside the observation, and observation types declare all the same."""
+
+
+class _Types(NamedTuple):
+    action: Any = Any
+    observation: Any = Any
+    state: Any = Any
+
+
+class Translation(NamedTuple, Generic[ActT, StateT]):
+    """Three functions: an action to a step message, a reply to a result, a reply to a state."""
+
+    step: Callable[[ActT], bytes]
+    result: Callable[[bytes], StepResult]
+    state: Callable[[bytes], StateT]
+
+
+class Hooks(Generic[ActT, ObsT, StateT]):
+    """What a subclass of a client may override, and the types it names in its generics."""
+
+    _types = _Types()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for parent in vars(cls).get("__orig_bases__", ()):
+            arguments = get_args(parent)
+            if len(arguments) == len(_Types._fields) and get_origin(parent) is not Generic:
+                cls._types = _Types(*(Any if isinstance(a, TypeVar) else a for a in arguments))
+
+    def _step_payload(self, action: ActT) -> dict[str, Any]:
+        """The action as the `data` of a step message."""
+        payload: dict[str, Any] = codec.to_builtins(action)
+        return payload
+
+    def _parse_result(self, payload: dict[str, Any]) -> StepResult:
+        """The `data` of an observation message: observation, reward, done, perhaps metadata."""
+        return _result(codec.convert(payload, _Data[self._types.observation]))
+
+    def _parse_state(self, payload: dict[str, Any]) -> StateT:
+        """The `data` of a state message."""
+        state: StateT = open_struct(payload, self._types.state)
+        return state
+
+    def _translation(self) -> Translation[ActT, StateT]:
+        """The three functions, straight ones where nothing is overridden."""
+        return Translation(
+            step=self._step if _overridden(self, "_step_payload") else _straight_step,
+            result=self._result
+            if _overridden(self, "_parse_result")
+            else _straight_result(self._types.observation),
+            state=lambda reply: self._parse_state(_plain_data(reply)),
+        )
+
+    def _step(self, action: ActT) -> bytes:
+        return request("step", codec.encode(self._step_payload(action)))
+
+    def _result(self, reply: bytes) -> StepResult:
+        return self._parse_result(_plain_data(reply))
+
+
+class _Data(msgspec.Struct, Generic[ObsT]):
+    observation: ObsT
+    reward: Reward = None
+    done: bool = False
+    metadata: dict[str, Any] | None = None
+    truncated: bool = False
+
+
+class _Observation(msgspec.Struct, Generic[ObsT], tag_field="type", tag="observation"):
+    data: _Data[ObsT]
+
+
+class _Plain(msgspec.Struct):
+    type: str
+    data: dict[str, Any]
+
+
+class _Error(msgspec.Struct, tag_field="type", tag="error"):
+    data: dict[str, Any]
+
+
+_decode_plain = codec.Decoder(_Plain).decode
+
+
+def _plain_data(reply: bytes) -> dict[str, Any]:
+    """The data of a reply; an error frame raises what it says."""
+    frame: _Plain = _decode_plain(reply)
+    if frame.type == "error":
+        raise remote_error(frame.data)
+    return frame.data
+
+
+def _straight_step(action: Any) -> bytes:
+    return request("step", codec.encode(action))
+
+
+@functools.cache
+def _straight_result(observation: Any) -> Callable[[bytes], StepResult]:
+    """One decoder from the bytes of a reply to a result with a typed observation."""
+    decode = codec.Decoder(_Observation[observation] | _Error).decode
+
+    def straight(reply: bytes) -> StepResult:
+        frame = decode(reply)
+        if isinstance(frame, _Error):
+            raise remote_error(frame.data)
+        return _result(frame.data)
+
+    return straight
+
+
+def _result(data: _Data[Any]) -> StepResult:
+    """The result, its observation told what the wire keeps beside it."""
+    for name in _AT_THE_TOP:
+        if hasattr(data.observation, name):
+            setattr(data.observation, name, getattr(data, name))
+    return StepResult(
+        data.observation, data.reward, data.done, data.metadata or {}, data.truncated
+    )
+
+
+def _overridden(hooks: Hooks[Any, Any, Any], name: str) -> bool:
+    return getattr(type(hooks), name) is not getattr(Hooks, name)
+
+
+def open_struct(payload: dict[str, Any], kind: Any) -> Any:
+    """A value of the type; what a Struct with a `__dict__` does not declare becomes attributes."""
+    value = codec.convert(payload, kind)
+    if isinstance(value, msgspec.Struct) and hasattr(value, "__dict__"):
+        for name in payload.keys() - set(value.__struct_fields__):
+            setattr(value, name, payload[name])
+    return value

@@ -1,0 +1,56 @@
+"""The seam between a client and what carries its frames; text frames go both ways as UTF-8."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+__all__ = ["AsyncTransport", "SyncTransport"]
+
+
+class AsyncTransport(Protocol):
+    """One WebSocket connection, used once."""
+
+    async def connect(self, session: str | None) -> Mapping[str, str]:
+        """Connect, to an existing session if one is named, and return the response's headers.
+
+        Raises:
+            ConnectionFailedError: Nobody there, or the handshake was refused.
+        """
+
+    async def alive(self) -> bool:
+        """Whether a frame can still come: one waits, or the connection stands."""
+
+    async def send(self, frame: bytes) -> None:
+        """Send; on a dead connection do nothing, for `receive` tells why it died."""
+
+    async def receive(self) -> bytes:
+        """The next frame. Cancelling it loses none.
+
+        Raises:
+            ConnectionLostError: No more will come; `details` carry `close_code` and `reason`.
+        """
+
+    async def close(self, wait_s: float) -> None:
+        """Release everything, having waited up to `wait_s` for the peer to close first."""
+
+
+class SyncTransport(Protocol):
+    """One WebSocket connection, used once, by the calling thread alone."""
+
+    def connect(self, session: str | None) -> Mapping[str, str]:
+        """As in `AsyncTransport`."""
+
+    def alive(self) -> bool:
+        """As in `AsyncTransport`; asks the peer for a sign of life after a long idle time."""
+
+    def send(self, frame: bytes) -> None:
+        """As in `AsyncTransport`."""
+
+    def receive(self, timeout_s: float | None) -> bytes:
+        """As in `AsyncTransport`.
+
+        Raises:
+            TimeoutError: No whole frame came in time; what came of one is kept.
+        """
+
+    def close(self, wait_s: float) -> None:
+        """As in `AsyncTransport`."""

@@ -1,0 +1,146 @@
+"""Where the plain `def` methods of an environment run: on the event loop, or on their own thread.
+
+A lane is chosen once for a class and lives as long as the session. Both kinds run one call at a
+time, in the order in which they were asked.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, Protocol
+
+from openenv_lite.errors import ConfigurationError
+
+__all__ = ["Lane", "LoopLane", "ThreadLane"]
+
+log = logging.getLogger(__name__)
+
+SLOW_CALL_S = 0.05
+"""An inline call that holds the event loop for longer than this is reported, once a session."""
+
+
+class Lane(Protocol):
+    """Runs the calls of one session."""
+
+    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call the function here and give back what it gives or raises."""
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """From inside a call on this lane: run a coroutine on the event loop, wait, return."""
+
+    async def close(self) -> None:
+        """Wait for what was asked before, then end."""
+
+
+class LoopLane:
+    """Calls run on the event loop itself: no hop, but they must not wait."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._warned = False
+
+    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call the function at once."""
+        began = time.perf_counter()
+        value = function(*args, **kwargs)
+        elapsed = time.perf_counter() - began
+        if elapsed > SLOW_CALL_S and not self._warned:
+            self._warn(function, elapsed)
+        return value
+
+    def _warn(self, function: Callable[..., Any], elapsed: float) -> None:
+        self._warned = True
+        log.warning(
+            "%s.%s held the event loop for %.0f ms, and every other session with it. "
+            "Set BLOCKING = True on the class, or make the method async.",
+            self._name,
+            getattr(function, "__name__", "constructor"),
+            elapsed * 1000,
+        )
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> NoReturn:
+        """Refuse: waiting here would stop the loop that the coroutine needs."""
+        coroutine.close()
+        raise ConfigurationError(
+            f"{self._name}.step is a plain def on the event loop and cannot wait for an async "
+            "tool. Set BLOCKING = True on the class, or make the tool a plain def."
+        )
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+class ThreadLane:
+    """Calls run on one thread that only this session uses."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._ended = self._loop.create_future()
+        # A daemon, so that a call that never returns cannot keep the process from exiting.
+        threading.Thread(target=self._work, name=f"openenv-{name}", daemon=True).start()
+
+    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call the function on the thread; a cancelled caller leaves it running there."""
+        job = _Job(self._loop.create_future(), function, args, kwargs)
+        self._jobs.put(job)
+        value, error = await job.outcome
+        if error is not None:
+            raise error
+        return value
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the event loop while the thread waits."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def close(self) -> None:
+        """Wait for the calls asked before, then let the thread end."""
+        self._jobs.put(None)
+        await asyncio.shield(self._ended)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if not self._report(job.outcome, job.perform()):
+                return
+        self._report(self._ended, None)
+
+    def _report(self, future: "asyncio.Future[Any]", value: Any) -> bool:
+        """Hand a value to the loop; False once the loop is gone and nobody listens."""
+        try:
+            self._loop.call_soon_threadsafe(_settle, future, value)
+        except RuntimeError:
+            return False
+        return True
+
+
+class _Job:
+    """One call and where its outcome goes."""
+
+    __slots__ = ("args", "function", "kwargs", "outcome")
+
+    def __init__(
+        self,
+        outcome: "asyncio.Future[Any]",
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self.outcome = outcome
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+
+    def perform(self) -> tuple[Any, BaseException | None]:
+        """Value and error as a pair: a Future could not carry a `StopIteration`."""
+        try:
+            return self.function(*self.args, **self.kwargs), None
+        except BaseException as error:  # noqa: BLE001  it crosses the thread and is raised there
+            return None, error
+
+
+def _settle(future: "asyncio.Future[Any]", value: Any) -> None:
+    if not future.done():
+        future.set_result(value)

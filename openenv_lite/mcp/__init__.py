@@ -1,0 +1,1 @@
+"""MCP without I/O: JSON-RPC envelopes and the shapes of tools and results."""

@@ -1,0 +1,64 @@
+"""What an author's `reset` and `step` return, as the one `StepResult` every transport sends."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from openenv_lite import codec
+from openenv_lite.types import StepResult
+
+__all__ = ["result_of"]
+
+_ENVELOPE = ("reward", "done", "truncated")
+
+_readers: dict[type, Callable[[Any], StepResult]] = {}
+
+
+def result_of(observation: Any) -> StepResult:
+    """Take an observation apart into its own fields and the envelope around them.
+
+    Args:
+        observation: A Struct, dataclass, dict or model; `reward`, `done`, `truncated` and
+            `metadata` may be missing.
+
+    Raises:
+        TypeError: It has no fields.
+    """
+    kind = type(observation)
+    reader = _readers.get(kind)
+    if reader is None:
+        reader = _readers[kind] = _reader(kind)
+    return reader(observation)
+
+
+def _reader(kind: type) -> Callable[[Any], StepResult]:
+    if issubclass(kind, msgspec.Struct):
+        return _struct_reader(kind)
+    return _read_mapping
+
+
+def _struct_reader(kind: type[msgspec.Struct]) -> Callable[[Any], StepResult]:
+    """Built once a type: copying fields into a narrower Struct is cheaper than a dict of them."""
+    every = {field.name: field for field in msgspec.structs.fields(kind)}
+    names = [name for name in every if name not in _ENVELOPE]
+    if not {*_ENVELOPE, "metadata"} <= every.keys() or len(names) < 2:
+        return _read_mapping
+    narrow = msgspec.defstruct(
+        kind.__name__,
+        [(name, Any) for name in names],
+        rename={name: every[name].encode_name for name in names},
+    )
+    own = operator.attrgetter(*names)
+    envelope = operator.attrgetter("reward", "done", "metadata", "truncated")
+    return lambda observation: StepResult(narrow(*own(observation)), *envelope(observation))
+
+
+def _read_mapping(observation: Any) -> StepResult:
+    fields = codec.to_builtins(observation)
+    if not isinstance(fields, dict):
+        raise TypeError(f"expected an Observation, got {type(observation).__name__}")
+    reward, done, truncated = (fields.pop(name, None) for name in _ENVELOPE)
+    metadata = fields.get("metadata") or {}
+    return StepResult(fields, reward, bool(done), metadata, bool(truncated))

@@ -1,0 +1,161 @@
+"""An environment class as an ASGI app, or as routes on an app that exists."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
+
+from openenv_lite.blueprint import Blueprint
+from openenv_lite.clock import Clock
+from openenv_lite.errors import ConfigurationError
+from openenv_lite.pool import Pool, PoolSettings, PoolStatistics, default_capacity
+from openenv_lite.server.failures import http_exception
+from openenv_lite.server.routes import routes_of
+from openenv_lite.server.settings import ServerSettings
+from openenv_lite.types import ServerMode
+
+__all__ = ["HTTPEnvServer", "create_app"]
+
+_POOL_FIELDS = ("idle_timeout_s", "resume_grace_s", "queue_timeout_s", "close_timeout_s")
+
+
+class HTTPEnvServer:
+    """One environment class, ready to be put on any ASGI app.
+
+    Args:
+        env: The class, or a factory without arguments; never an instance.
+        action_cls: Overrides the action type named in the class's generics.
+        observation_cls: Overrides the observation type.
+        state_cls: Overrides the state type.
+        clock: Where time comes from.
+        settings: Fields of `ServerSettings`.
+
+    Raises:
+        ConfigurationError: A setting is unknown or cannot be met.
+    """
+
+    def __init__(
+        self,
+        env: Callable[[], Any],
+        action_cls: Any = None,
+        observation_cls: Any = None,
+        *,
+        state_cls: Any = None,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self.settings = _settings(settings)
+        self.blueprint = Blueprint(env, action_cls, observation_cls, state_cls)
+        self.pool = Pool(self.blueprint, self._pool_settings(), clock)
+
+    def _pool_settings(self) -> PoolSettings:
+        most = self.settings.max_concurrent_envs or default_capacity(self.blueprint)
+        if most > 1 and not self.blueprint.is_concurrent:
+            raise ConfigurationError(
+                f"max_concurrent_envs={most}, but {self.blueprint.name} does not say that "
+                "several may live side by side. Set SUPPORTS_CONCURRENT_SESSIONS = True on it "
+                "once its instances share nothing."
+            )
+        times = {name: getattr(self.settings, name) for name in _POOL_FIELDS}
+        return PoolSettings(max_sessions=most, **times)
+
+    def routes(self, mode: ServerMode | str = ServerMode.SIMULATION) -> list[BaseRoute]:
+        """The routes of this environment in a mode, to be mounted wherever you like."""
+        return routes_of(self.pool, self.settings, _mode(mode))
+
+    def register_routes(self, app: Any, mode: ServerMode | str = ServerMode.SIMULATION) -> None:
+        """Put the routes on a Starlette or FastAPI app, before those it has.
+
+        The app's lifespan then also closes the environments.
+        """
+        router = app.router
+        router.routes[:0] = self.routes(mode)
+        inner = router.lifespan_context
+
+        @contextlib.asynccontextmanager
+        async def lifespan(application: Any) -> AsyncIterator[Any]:
+            async with inner(application) as state:
+                try:
+                    yield state
+                finally:
+                    await self.aclose()
+
+        router.lifespan_context = lifespan
+
+    def statistics(self) -> PoolStatistics:
+        """What is being served, and has been."""
+        return self.pool.statistics()
+
+    async def aclose(self) -> None:
+        """Close every environment; for apps whose lifespan nobody runs."""
+        await self.pool.aclose()
+
+
+def create_app(
+    env: Callable[[], Any],
+    action_cls: Any = None,
+    observation_cls: Any = None,
+    *,
+    mode: ServerMode | str | None = None,
+    **settings: Any,
+) -> Starlette:
+    """An ASGI app that serves one environment class.
+
+    Args:
+        env: The class, or a factory without arguments.
+        action_cls: Overrides the action type named in the class's generics.
+        observation_cls: Overrides the observation type.
+        mode: By default what `OPENENV_MODE` says, else simulation.
+        settings: Arguments of `HTTPEnvServer` and fields of `ServerSettings`. Where one is not
+            given, `MAX_CONCURRENT_ENVS`, `SESSION_IDLE_TIMEOUT_S` and `OPENENV_CONTROL_TOKEN`
+            of the process's environment count.
+    """
+    given = {**_from_environment(), **{k: v for k, v in settings.items() if v is not None}}
+    server = HTTPEnvServer(env, action_cls, observation_cls, **given)
+    app = Starlette(exception_handlers={HTTPException: http_exception})
+    app.router.redirect_slashes = False
+    server.register_routes(app, mode or os.environ.get("OPENENV_MODE", ServerMode.SIMULATION))
+    app.state.server = server
+    return app
+
+
+def _from_environment() -> dict[str, Any]:
+    readers: dict[str, tuple[str, Callable[[str], Any]]] = {
+        "max_concurrent_envs": ("MAX_CONCURRENT_ENVS", int),
+        "idle_timeout_s": ("SESSION_IDLE_TIMEOUT_S", float),
+        "control_token": ("OPENENV_CONTROL_TOKEN", str),
+    }
+    found = {}
+    for name, (variable, read) in readers.items():
+        text = os.environ.get(variable)
+        if text:
+            found[name] = _read(variable, text, read)
+    return found
+
+
+def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except ValueError:
+        raise ConfigurationError(f"{variable}={text!r} is not a number") from None
+
+
+def _settings(given: dict[str, Any]) -> ServerSettings:
+    try:
+        return msgspec.convert(given, ServerSettings)
+    except msgspec.ValidationError as error:
+        known = ", ".join(ServerSettings.__struct_fields__)
+        raise ConfigurationError(f"{error}. Settings: {known}") from None
+
+
+def _mode(mode: ServerMode | str) -> ServerMode:
+    try:
+        return ServerMode(mode.lower())
+    except ValueError:
+        known = ", ".join(repr(each.value) for each in ServerMode)
+        raise ConfigurationError(f"Invalid mode: {mode!r}. Must be one of: {known}") from None

@@ -1,0 +1,51 @@
+"""The one door by which an error leaves the server, whatever the transport."""
+
+import logging
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from openenv_lite import codec
+from openenv_lite.errors import CapacityError, ExecutionError, InvalidMessageError, OpenEnvError
+from openenv_lite.types import ServerMode
+
+__all__ = ["http_exception", "http_failure", "json_response", "typed"]
+
+log = logging.getLogger(__name__)
+
+
+def typed(error: Exception, mode: ServerMode) -> OpenEnvError:
+    """Any exception as one of ours.
+
+    What is not ours already comes from encoding what an author returned, or is a fault of this
+    package. It is logged; its text does not leave production.
+    """
+    if isinstance(error, OpenEnvError):
+        return error
+    log.error("A request failed", exc_info=error)
+    if mode is ServerMode.PRODUCTION:
+        return ExecutionError("The environment failed; the server's log tells why")
+    return ExecutionError(str(error) or type(error).__name__)
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response, encoded once."""
+    return Response(codec.encode(body), status, headers, "application/json")
+
+
+def http_failure(error: OpenEnvError) -> Response:
+    """The error as OpenEnv's HTTP routes send it: `{"detail": text or list of faults}`."""
+    headers = {}
+    if isinstance(error, CapacityError):
+        headers["Retry-After"] = str(max(1, round(error.details["retry_after"])))
+    detail = error.errors if isinstance(error, InvalidMessageError) else error.message
+    return json_response({"detail": detail}, error.status, headers)
+
+
+async def http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals (404, 405, …) in the same form."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers) if error.headers else None
+    return json_response({"detail": error.detail}, error.status_code, headers)

@@ -1,0 +1,297 @@
+"""One client's lease on one environment: who calls it, where, and in which phase.
+
+A session owns its environment, its lane and its turn. Calls are serial; each either happened or
+raised a typed error. Nothing here knows a transport.
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import uuid
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from openenv_lite import codec
+from openenv_lite.blueprint import Blueprint, Operation
+from openenv_lite.clock import Clock
+from openenv_lite.content import call_result
+from openenv_lite.environment import Environment, MCPEnvironment
+from openenv_lite.errors import (
+    AuthorError,
+    ExecutionError,
+    FactoryError,
+    OpenEnvError,
+    RequestError,
+    SessionClosedError,
+    ToolFailedError,
+    ToolsUnsupportedError,
+)
+from openenv_lite.protocol import Event, Phase, advance
+from openenv_lite.results import result_of
+from openenv_lite.tool_failure import failed_call, tool_failure
+from openenv_lite.types import (
+    CallToolAction,
+    CallToolObservation,
+    ListToolsAction,
+    ListToolsObservation,
+    ServerMode,
+    State,
+    StepResult,
+    ToolSpec,
+)
+
+__all__ = ["Session"]
+
+log = logging.getLogger(__name__)
+
+_NO_OPTIONS: Mapping[str, Any] = {}
+_TOOL_EVENTS: dict[type, Event] = {
+    ListToolsAction: Event.LIST_TOOLS,
+    CallToolAction: Event.CALL_TOOL,
+}
+
+
+class Session:
+    """One environment, leased. Create it on the event loop, then `open` it.
+
+    Attributes:
+        id: The same on every transport; nobody can guess it.
+        mode: Fixed for life; decides which tools exist and what of an error is told.
+        phase: Where the episode stands.
+        steps: Steps and tool calls so far, over all episodes.
+        last_active: Reading of the clock after the last call, in seconds.
+    """
+
+    def __init__(
+        self, session_id: str, blueprint: Blueprint, mode: ServerMode, clock: Clock
+    ) -> None:
+        self.id = session_id
+        self.mode = mode
+        self.phase = Phase.FRESH
+        self.steps = 0
+        self.last_active = clock.now()
+        self._blueprint = blueprint
+        self._clock = clock
+        self._lane = blueprint.lane()
+        self._turn = asyncio.Lock()
+        self._environment: Any = None
+        self._is_open = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way."""
+        return self._turn.locked()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the environment exists and takes calls."""
+        return self._is_open
+
+    async def open(self) -> None:
+        """Build the environment.
+
+        Raises:
+            FactoryError: The author's constructor raised.
+        """
+        async with self._turn:
+            try:
+                await self._authored("__init__", self._lane.run(self._build))
+            except AuthorError as error:
+                name = self._blueprint.name
+                raise FactoryError(
+                    f"Environment factory '{name}' failed to create an instance.",
+                    factory_name=name,
+                ) from error
+            self._is_open = True
+
+    def _build(self) -> None:
+        """Keep the instance here rather than return it: a cancelled caller must not lose it."""
+        environment = self._environment = self._blueprint.factory()
+        if isinstance(environment, Environment):
+            environment.mode = self.mode
+        if isinstance(environment, MCPEnvironment):
+            environment.run_coroutine = self._lane.wait_for
+
+    async def reset(self, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
+        """Begin an episode; options the author's `reset` does not take are dropped.
+
+        Raises:
+            InvalidMessageError: An option does not fit its type.
+            ExecutionError: The author's code raised; the episode is then not running.
+        """
+        async with self._turn:
+            following = self._advance(Event.RESET)
+            accepted = self._blueprint.reset.options(options)
+            self.phase = Phase.FRESH
+            if self._blueprint.counts_steps:
+                episode_id = options.get("episode_id") or str(uuid.uuid4())
+                self._environment.begin(State(episode_id=episode_id))
+            observation = await self._perform(self._blueprint.reset, **accepted)
+            return self._conclude(observation, following)
+
+    async def step(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
+        """Carry out one action.
+
+        Raises:
+            ResetRequiredError, EpisodeDoneError: The episode is not running; nothing ran.
+            ExecutionError: The author's code raised.
+        """
+        async with self._turn:
+            event = _TOOL_EVENTS.get(type(action), Event.STEP)
+            following = self._advance(event)
+            accepted = self._blueprint.step.options(options)
+            if event is not Event.LIST_TOOLS:
+                self._count()
+            if self._blueprint.direct_tools and event is not Event.STEP:
+                observation = await self._tool_step(action, **accepted)
+            else:
+                observation = await self._perform(self._blueprint.step, action, **accepted)
+            return self._conclude(observation, following)
+
+    async def state(self) -> Any:
+        """The inner state as plain values."""
+        async with self._turn:
+            self._advance(Event.STATE)
+            if self._blueprint.state is None:
+                state = await self._authored("state", self._lane.run(self._read_state))
+            else:
+                state = await self._perform(self._blueprint.state)
+            return _plain_state(state)
+
+    def _read_state(self) -> Any:
+        return self._environment.state
+
+    async def metadata(self) -> Any:
+        """What `get_metadata` returns."""
+        async with self._turn:
+            return await self._perform(self._blueprint.metadata)
+
+    def list_tools(self) -> list[ToolSpec]:
+        """The tools an agent may call in this session's mode.
+
+        Raises:
+            ToolsUnsupportedError: The environment is no `MCPEnvironment`.
+        """
+        self._advance(Event.LIST_TOOLS)
+        self._require_tools()
+        tools: list[ToolSpec] = self._environment.tools.list(self.mode)
+        return tools
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Call one tool and return its result in OpenEnv's form.
+
+        Raises:
+            UnknownToolError, InvalidArgumentsError: Nothing of the author's ran.
+            ToolFailedError: The tool raised.
+        """
+        async with self._turn:
+            self.phase = self._advance(Event.CALL_TOOL)
+            self._require_tools()
+            self._count()
+            result = await self._run_tool(name, arguments)
+            self.last_active = self._clock.now()
+            return result
+
+    async def close(self) -> None:
+        """Close the environment after whatever is under way, then its lane. Never raises."""
+        async with self._turn:
+            self._is_open = False
+            # A construction whose caller was cancelled may still run; this waits for its end.
+            await self._lane.run(_do_nothing)
+            if self._environment is not None:
+                await self._close_environment()
+            await self._lane.close()
+
+    async def _close_environment(self) -> None:
+        # A failure was told to the operator where it was raised; the slot is free either way.
+        with contextlib.suppress(OpenEnvError):
+            await self._perform(self._blueprint.close)
+        self._environment = None
+
+    def _advance(self, event: Event) -> Phase:
+        if not self._is_open:
+            raise SessionClosedError(f"Session {self.id} is closed")
+        return advance(event, self.phase)
+
+    def _require_tools(self) -> None:
+        if not self._blueprint.has_tools:
+            raise ToolsUnsupportedError("Environment does not support MCP")
+
+    def _count(self) -> None:
+        self.steps += 1
+        if self._blueprint.counts_steps:
+            self._environment.state.step_count += 1
+
+    def _conclude(self, observation: Any, following: Phase) -> StepResult:
+        try:
+            result = result_of(observation)
+        except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
+            raise self._failure("observation", error) from error
+        self.phase = Phase.DONE if result.done else following
+        self.last_active = self._clock.now()
+        return result
+
+    async def _tool_step(self, action: Any, timeout_s: float | None = None, **_: Any) -> Any:
+        if isinstance(action, ListToolsAction):
+            return ListToolsObservation(tools=self.list_tools())
+        name = action.tool_name
+        try:
+            result = await self._run_tool(name, action.arguments, timeout_s)
+        except (RequestError, ToolFailedError) as error:
+            return failed_call(name, error)
+        return CallToolObservation(tool_name=name, result=result)
+
+    async def _run_tool(
+        self, name: str, arguments: Mapping[str, Any], timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        tool = self._environment.tools.get(name, self.mode)
+        call = functools.partial(tool.function, **tool.signature.bind(arguments))
+        try:
+            if tool.is_async:
+                limit = timeout_s or self._environment.TOOL_TIMEOUT_S
+                return call_result(await asyncio.wait_for(call(), limit))
+            return call_result(await self._lane.run(call))
+        except (Exception, SystemExit) as error:
+            raise tool_failure(name, error, self.mode) from error
+
+    async def _perform(self, operation: Operation, *args: Any, **kwargs: Any) -> Any:
+        method = getattr(self._environment, operation.name)
+        if operation.is_async:
+            return await self._authored(operation.name, method(*args, **kwargs))
+        return await self._authored(operation.name, self._lane.run(method, *args, **kwargs))
+
+    async def _authored(self, name: str, call: Awaitable[Any]) -> Any:
+        """Await code that is not ours; whatever it raises leaves as a typed error."""
+        try:
+            return await call
+        except (ExecutionError, ToolFailedError):
+            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise self._failure(name, error) from error
+        except (Exception, SystemExit) as error:
+            raise self._failure(name, error) from error
+
+    def _failure(self, name: str, error: BaseException) -> ExecutionError:
+        """The typed error; in production the author's text stays in the log."""
+        log.error("%s.%s failed", self._blueprint.name, name, exc_info=error)
+        if self.mode is ServerMode.PRODUCTION:
+            return ExecutionError("The environment failed; the server's log tells why")
+        return ExecutionError(str(error) or type(error).__name__)
+
+
+def _do_nothing() -> None:
+    """Awaiting this on a lane waits for all that was asked before."""
+
+
+def _plain_state(state: Any) -> Any:
+    """A state as an object of plain values, with whatever attributes the author added to it."""
+    if state is None:
+        return {}
+    fields = codec.to_builtins(state)
+    if isinstance(state, State):
+        return {**fields, **codec.to_builtins(vars(state))}
+    return fields

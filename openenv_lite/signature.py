@@ -1,0 +1,123 @@
+"""What a callable takes, read once: names, types, defaults, JSON Schema, and a checked binding."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NotRequired, Required, TypedDict, get_type_hints
+
+from openenv_lite import codec
+from openenv_lite.errors import InvalidArgumentsError, InvalidMessageError
+
+__all__ = ["Signature", "is_async", "return_type"]
+
+_KEYWORDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_ARGUMENT_LINE = re.compile(r"^(\w+)\s*(?:\([^)]*\))?:\s*(.+)$")
+
+
+class Signature:
+    """The keyword arguments of a callable.
+
+    Args:
+        function: A function or method. Annotations that cannot be resolved count as `Any`.
+        skip: Names that the caller fills in itself (`self`, the action of a step).
+    """
+
+    def __init__(self, function: Callable[..., Any], skip: frozenset[str] = frozenset()) -> None:
+        parameters = inspect.signature(function).parameters.values()
+        self.takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        self._known = {p.name: p for p in parameters if p.kind in _KEYWORDS and p.name not in skip}
+        self._kind = _typed_dict(function, self._known)
+        self._described = _argument_descriptions(inspect.getdoc(function) or "")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The keyword arguments with a name of their own."""
+        return frozenset(self._known)
+
+    def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments converted to their types; the callable's own defaults stay its own.
+
+        Raises:
+            InvalidArgumentsError: One is missing, mistyped, or taken by nobody.
+        """
+        unknown = [] if self.takes_any else [n for n in arguments if n not in self._known]
+        if unknown:
+            raise InvalidArgumentsError(
+                f"Unexpected argument {unknown[0]!r}; takes: {', '.join(self._known) or 'none'}",
+                errors=[_unexpected(name, arguments[name]) for name in unknown],
+            )
+        return self.bind_known(arguments)
+
+    def bind_known(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """As `bind`, but arguments that nobody takes are dropped, as OpenEnv drops them."""
+        try:
+            bound: dict[str, Any] = codec.convert(dict(arguments), self._kind)
+        except InvalidMessageError as error:
+            raise InvalidArgumentsError(_summary(error), **error.details) from None
+        if self.takes_any:
+            return {**arguments, **bound}
+        return bound
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the arguments as one object, with defaults and docstring texts."""
+        schema = codec.json_schema(self._kind)
+        schema.pop("title", None)
+        schema["additionalProperties"] = self.takes_any
+        for name, field in schema.get("properties", {}).items():
+            field.update(_default_of(self._known[name]))
+            if name in self._described:
+                field.setdefault("description", self._described[name])
+        return schema
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling it gives an awaitable; looks through decorators that kept `__wrapped__`."""
+    return inspect.iscoroutinefunction(inspect.unwrap(function))
+
+
+def return_type(function: Callable[..., Any]) -> Any:
+    """The annotated return type, or None where there is none or it cannot be resolved."""
+    return _hints(function).get("return")
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except NameError:  # a name local to the author's function
+        return {}
+
+
+def _typed_dict(function: Callable[..., Any], known: dict[str, inspect.Parameter]) -> Any:
+    hints = _hints(function)
+    fields: dict[str, Any] = {
+        name: (Required if parameter.default is parameter.empty else NotRequired)[
+            hints.get(name, Any)
+        ]
+        for name, parameter in known.items()
+    }
+    return TypedDict("Arguments", fields)  # type: ignore[operator]
+
+
+def _default_of(parameter: inspect.Parameter) -> dict[str, Any]:
+    if isinstance(parameter.default, bool | int | float | str | list | dict | None):
+        return {"default": parameter.default}
+    return {}
+
+
+def _unexpected(name: str, given: Any) -> dict[str, Any]:
+    text = f"Object contains unknown field `{name}`"
+    return {"type": "extra_forbidden", "loc": [name], "msg": text, "input": given}
+
+
+def _summary(error: InvalidMessageError) -> str:
+    first = error.errors[0] if error.errors else {"loc": [], "msg": error.message}
+    place = ".".join(str(step) for step in first["loc"])
+    return f"Invalid argument {place!r}: {first['msg']}" if place else str(first["msg"])
+
+
+def _argument_descriptions(docstring: str) -> dict[str, str]:
+    """The texts of a Google-style `Args:` section, a name each."""
+    _, _, section = docstring.partition("Args:\n")
+    body, _, _ = section.partition("\n\n")
+    matches = (_ARGUMENT_LINE.match(line.strip()) for line in body.splitlines())
+    return {match[1]: match[2] for match in matches if match}
