@@ -6,6 +6,7 @@ which keyword arguments they take, and the lane they run on.
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin
 
@@ -25,14 +26,25 @@ __all__ = ["Blueprint", "Operation"]
 
 
 class Operation:
-    """One method of an environment class: its name, whether it is async, what it takes."""
+    """One member of an environment class: a method, sync or async, or the `state` property.
+
+    Attributes:
+        of: From an instance to a callable that performs the operation on it.
+    """
 
     def __init__(self, kind: type, name: str) -> None:
-        method = getattr(kind, name)
+        declared = inspect.getattr_static(kind, name, None)
+        is_method = inspect.isroutine(declared)
         self.name = name
-        self.method = method
-        self.is_async = is_async(method)
-        self.signature = Signature(method, skip=_positional(method, name))
+        self.of: Callable[[Any], Callable[..., Any]] = (
+            operator.attrgetter(name)
+            if is_method
+            else lambda environment: functools.partial(getattr, environment, name)
+        )
+        self.declared = declared
+        self.is_async = is_async(declared)
+        passed = 2 if name == "step" else 1  # self, and the action
+        self.signature = Signature(declared if is_method else _no_arguments, passed)
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments the method takes, converted to their types; OpenEnv drops the others.
@@ -88,10 +100,9 @@ class Blueprint:
         self.step = Operation(self.kind, "step")
         self.close = Operation(self.kind, "close")
         self.metadata = Operation(self.kind, "get_metadata")
-        state = inspect.getattr_static(self.kind, "state", None)
-        self.state = Operation(self.kind, "state") if inspect.isroutine(state) else None
-        self.counts_steps = state is inspect.getattr_static(Environment, "state")
-        self.direct_tools = self.has_tools and self.step.method is MCPEnvironment.step
+        self.state = Operation(self.kind, "state")
+        self.counts_steps = self.state.declared is vars(Environment)["state"]
+        self.direct_tools = self.step.declared is MCPEnvironment.step
         self.is_concurrent = bool(getattr(self.kind, "SUPPORTS_CONCURRENT_SESSIONS", False))
         plain = [not operation.is_async for operation in (self.reset, self.step)]
         self.threaded = bool(getattr(self.kind, "BLOCKING", True)) and any(plain)
@@ -102,10 +113,8 @@ class Blueprint:
         return ThreadLane(self.name) if self.threaded else LoopLane(self.name)
 
 
-def _positional(method: Any, name: str) -> frozenset[str]:
-    """Parameters that the session passes by position: `self`, and the action of a step."""
-    names = list(inspect.signature(method).parameters)
-    return frozenset(names[: 2 if name == "step" else 1])
+def _no_arguments() -> None:
+    """Stands in where an operation is an attribute."""
 
 
 def _class_of(factory: Any) -> type:

@@ -44,6 +44,10 @@ class LoopLane:
 
     async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call the function at once."""
+        return self.call(function, *args, **kwargs)
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """As `run`, without a coroutine: the step path's shortest way."""
         began = time.perf_counter()
         value = function(*args, **kwargs)
         elapsed = time.perf_counter() - began

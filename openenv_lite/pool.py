@@ -75,6 +75,7 @@ class Pool:
         self._sessions: dict[str, Session] = {}
         self._attached: set[str] = set()
         self._lost: dict[str, float] = {}
+        self._last_active: dict[str, float] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
         self._close_on_detach: set[str] = set()
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
@@ -100,7 +101,7 @@ class Pool:
             FactoryError: The author's constructor raised; the slot is free again.
         """
         await self._take_slot()
-        session = Session(session_id or str(uuid.uuid4()), self.blueprint, mode, self.clock)
+        session = Session(session_id or str(uuid.uuid4()), self.blueprint, mode)
         self._sessions[session.id] = session
         try:
             await session.open()
@@ -108,6 +109,7 @@ class Pool:
             await self.close(session)
             raise
         self._counts["opened"] += 1
+        self._touch(session)
         self._ensure_reaper()
         return session
 
@@ -152,7 +154,11 @@ class Pool:
     async def lease(self, mode: ServerMode, session_id: str | None) -> AsyncIterator[Session]:
         """The named session, or one that lives for this request alone."""
         if session_id is not None:
-            yield self.get(session_id)
+            session = self.get(session_id)
+            try:
+                yield session
+            finally:
+                self._touch(session)
             return
         session = await self.open(mode)
         try:
@@ -168,6 +174,9 @@ class Pool:
                     return await session.metadata()
         async with self.lease(mode, None) as session:
             return await session.metadata()
+
+    def _touch(self, session: Session) -> None:
+        self._last_active[session.id] = self.clock.now()
 
     def get(self, session_id: str) -> Session:
         """The session of this id.
@@ -200,6 +209,7 @@ class Pool:
     async def detach(self, session: Session, *, lost: bool) -> None:
         """A WebSocket let go. A lost one may come back within the grace time."""
         self._attached.discard(session.id)
+        self._touch(session)
         if session.id in self._close_on_detach:
             await self.close(session)
         elif lost:
@@ -235,6 +245,7 @@ class Pool:
         self._sessions.pop(session.id, None)
         self._closing.pop(session.id, None)
         self._lost.pop(session.id, None)
+        self._last_active.pop(session.id, None)
         self._attached.discard(session.id)
         self._close_on_detach.discard(session.id)
         self._counts["closed"] += 1
@@ -275,7 +286,7 @@ class Pool:
         now = self.clock.now()
         if session.id in self._lost:
             return now - self._lost[session.id] >= self.settings.resume_grace_s
-        idle = now - session.last_active
+        idle = now - self._last_active[session.id]
         return session.id not in self._attached and idle >= self.settings.idle_timeout_s
 
     async def aclose(self) -> None:

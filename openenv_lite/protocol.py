@@ -19,6 +19,7 @@ from openenv_lite.errors import (
     InvalidMessageError,
     OpenEnvError,
     ResetRequiredError,
+    SessionClosedError,
     UnknownMessageError,
 )
 from openenv_lite.types import (
@@ -55,6 +56,7 @@ class Phase(enum.StrEnum):
     FRESH = "fresh"
     RUNNING = "running"
     DONE = "done"
+    CLOSED = "closed"
 
 
 class Event(enum.StrEnum):
@@ -77,24 +79,28 @@ class Row(NamedTuple):
     fresh: Next
     running: Next
     done: Next
+    closed: Next = SessionClosedError
 
 
-FRESH, RUNNING, DONE = Phase
+# As module names, since reading a member off its class costs as much as decoding a field.
+FRESH, RUNNING, DONE, CLOSED = Phase
+RESET, STEP, STATE, LIST_TOOLS, CALL_TOOL = Event
 
 TABLE: dict[Event, Row] = {
     # event                production  fresh               running  done
-    Event.RESET: Row(False, RUNNING, RUNNING, RUNNING),
-    Event.STEP: Row(False, ResetRequiredError, RUNNING, EpisodeDoneError),
-    Event.STATE: Row(False, FRESH, RUNNING, DONE),
-    Event.LIST_TOOLS: Row(True, FRESH, RUNNING, DONE),
-    Event.CALL_TOOL: Row(True, FRESH, RUNNING, EpisodeDoneError),
+    RESET: Row(False, RUNNING, RUNNING, RUNNING),
+    STEP: Row(False, ResetRequiredError, RUNNING, EpisodeDoneError),
+    STATE: Row(False, FRESH, RUNNING, DONE),
+    LIST_TOOLS: Row(True, FRESH, RUNNING, DONE),
+    CALL_TOOL: Row(True, FRESH, RUNNING, EpisodeDoneError),
 }
 
-_NEXT: dict[tuple[Event, Phase], Next] = {
-    (event, phase): getattr(row, phase.value) for event, row in TABLE.items() for phase in Phase
+_CELLS = {(event, phase): getattr(TABLE[event], phase.value) for event in Event for phase in Phase}
+_NEXT: dict[tuple[Event, Phase], Phase] = {
+    at: cell for at, cell in _CELLS.items() if isinstance(cell, Phase)
 }
-
 _REFUSALS: dict[type[OpenEnvError], str] = {
+    SessionClosedError: "The session is closed",
     ResetRequiredError: "No episode has begun: send a reset before the first step",
     EpisodeDoneError: "The episode is over: send a reset to begin the next one",
 }
@@ -106,11 +112,13 @@ def advance(event: Event, phase: Phase) -> Phase:
     Raises:
         ResetRequiredError: A step before the first reset.
         EpisodeDoneError: A step or tool call after the end of the episode.
+        SessionClosedError: Anything after the end of the session.
     """
-    following = _NEXT[event, phase]
-    if isinstance(following, Phase):
-        return following
-    raise following(_REFUSALS[following])
+    try:
+        return _NEXT[event, phase]
+    except KeyError:
+        refusal = _CELLS[event, phase]
+        raise refusal(_REFUSALS[refusal]) from None
 
 
 class _Message(msgspec.Struct, tag_field="type", forbid_unknown_fields=True):
@@ -137,7 +145,7 @@ class Close(_Message, tag="close"):
     """End the session; the only message without a reply."""
 
 
-_CONTROLS = {"reset": Event.RESET, "step": Event.STEP, "state": Event.STATE}
+_CONTROLS = {"reset": RESET, "step": STEP, "state": STATE}
 _TOOL_ACTIONS = (Action, ListToolsAction, CallToolAction)
 
 
@@ -150,6 +158,9 @@ class MessageDecoder:
         action_type: What `data` of a step decodes to.
         mode: In production the control messages are not part of the message set.
         control: The peer proved to be a trainer, so that production knows them after all.
+
+    Attributes:
+        names: The wire name of each type that `decode` may return.
     """
 
     def __init__(self, action_type: Any, mode: ServerMode, control: bool = False) -> None:
@@ -163,6 +174,8 @@ class MessageDecoder:
         union = functools.reduce(operator.or_, self._kinds.values())
         self._decode = codec.Decoder(union).decode
         self._plain_step = _step_message(action_type)
+        self.names = {kind: name for name, kind in self._kinds.items()}
+        self.names[self._plain_step] = "step"
 
     def decode(self, text: str) -> Any:
         """A text frame to `Reset`, `Step`, `ReadState`, `Mcp` or `Close`.

@@ -9,27 +9,38 @@ import contextlib
 import functools
 import logging
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from openenv_lite import codec
 from openenv_lite.blueprint import Blueprint, Operation
-from openenv_lite.clock import Clock
 from openenv_lite.content import call_result
 from openenv_lite.environment import Environment, MCPEnvironment
 from openenv_lite.errors import (
-    AuthorError,
     ExecutionError,
     FactoryError,
     OpenEnvError,
     RequestError,
-    SessionClosedError,
     ToolFailedError,
     ToolsUnsupportedError,
 )
-from openenv_lite.protocol import Event, Phase, advance
+from openenv_lite.lane import LoopLane
+from openenv_lite.protocol import (
+    CALL_TOOL,
+    CLOSED,
+    DONE,
+    FRESH,
+    LIST_TOOLS,
+    RESET,
+    STATE,
+    STEP,
+    Event,
+    Phase,
+    advance,
+)
 from openenv_lite.results import result_of
 from openenv_lite.tool_failure import failed_call, tool_failure
+from openenv_lite.tools import ToolRegistry
 from openenv_lite.types import (
     CallToolAction,
     CallToolObservation,
@@ -47,8 +58,8 @@ log = logging.getLogger(__name__)
 
 _NO_OPTIONS: Mapping[str, Any] = {}
 _TOOL_EVENTS: dict[type, Event] = {
-    ListToolsAction: Event.LIST_TOOLS,
-    CallToolAction: Event.CALL_TOOL,
+    ListToolsAction: LIST_TOOLS,
+    CallToolAction: CALL_TOOL,
 }
 
 
@@ -58,25 +69,20 @@ class Session:
     Attributes:
         id: The same on every transport; nobody can guess it.
         mode: Fixed for life; decides which tools exist and what of an error is told.
-        phase: Where the episode stands.
+        phase: Where the episode stands; closed before `open` and after `close`.
         steps: Steps and tool calls so far, over all episodes.
-        last_active: Reading of the clock after the last call, in seconds.
     """
 
-    def __init__(
-        self, session_id: str, blueprint: Blueprint, mode: ServerMode, clock: Clock
-    ) -> None:
+    def __init__(self, session_id: str, blueprint: Blueprint, mode: ServerMode) -> None:
         self.id = session_id
         self.mode = mode
-        self.phase = Phase.FRESH
+        self.phase: Phase = CLOSED
         self.steps = 0
-        self.last_active = clock.now()
         self._blueprint = blueprint
-        self._clock = clock
         self._lane = blueprint.lane()
         self._turn = asyncio.Lock()
         self._environment: Any = None
-        self._is_open = False
+        self._counted = State()
 
     @property
     def is_busy(self) -> bool:
@@ -86,7 +92,7 @@ class Session:
     @property
     def is_open(self) -> bool:
         """Whether the environment exists and takes calls."""
-        return self._is_open
+        return self.phase is not CLOSED
 
     async def open(self) -> None:
         """Build the environment.
@@ -96,14 +102,15 @@ class Session:
         """
         async with self._turn:
             try:
-                await self._authored("__init__", self._lane.run(self._build))
-            except AuthorError as error:
+                await self._lane.run(self._build)
+            except (Exception, SystemExit) as error:
                 name = self._blueprint.name
+                log.exception("%s could not be built", name)
                 raise FactoryError(
                     f"Environment factory '{name}' failed to create an instance.",
                     factory_name=name,
                 ) from error
-            self._is_open = True
+            self.phase = FRESH
 
     def _build(self) -> None:
         """Keep the instance here rather than return it: a cancelled caller must not lose it."""
@@ -121,14 +128,18 @@ class Session:
             ExecutionError: The author's code raised; the episode is then not running.
         """
         async with self._turn:
-            following = self._advance(Event.RESET)
+            following = advance(RESET, self.phase)
             accepted = self._blueprint.reset.options(options)
-            self.phase = Phase.FRESH
-            if self._blueprint.counts_steps:
-                episode_id = options.get("episode_id") or str(uuid.uuid4())
-                self._environment.begin(State(episode_id=episode_id))
+            self.phase = FRESH
+            self._begin(accepted.get("episode_id"))
             observation = await self._perform(self._blueprint.reset, **accepted)
             return self._conclude(observation, following)
+
+    def _begin(self, episode_id: str | None) -> None:
+        """Count for an environment that keeps no state of its own."""
+        self._counted = State(episode_id=episode_id or str(uuid.uuid4()))
+        if self._blueprint.counts_steps:
+            self._environment.begin(self._counted)
 
     async def step(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
         """Carry out one action.
@@ -138,29 +149,34 @@ class Session:
             ExecutionError: The author's code raised.
         """
         async with self._turn:
-            event = _TOOL_EVENTS.get(type(action), Event.STEP)
-            following = self._advance(event)
-            accepted = self._blueprint.step.options(options)
-            if event is not Event.LIST_TOOLS:
+            event = _TOOL_EVENTS.get(type(action), STEP)
+            following = advance(event, self.phase)
+            accepted = self._blueprint.step.options(options) if options else _NO_OPTIONS
+            if event is not LIST_TOOLS:
                 self._count()
-            if self._blueprint.direct_tools and event is not Event.STEP:
+            if event is not STEP and self._blueprint.direct_tools:
                 observation = await self._tool_step(action, **accepted)
             else:
                 observation = await self._perform(self._blueprint.step, action, **accepted)
             return self._conclude(observation, following)
 
+    def _count(self) -> None:
+        self.steps += 1
+        self._counted.step_count += 1
+
+    def _conclude(self, observation: Any, following: Phase) -> StepResult:
+        try:
+            result = result_of(observation)
+        except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
+            raise self._failure("observation", error) from error
+        self.phase = DONE if result.done else following
+        return result
+
     async def state(self) -> Any:
         """The inner state as plain values."""
         async with self._turn:
-            self._advance(Event.STATE)
-            if self._blueprint.state is None:
-                state = await self._authored("state", self._lane.run(self._read_state))
-            else:
-                state = await self._perform(self._blueprint.state)
-            return _plain_state(state)
-
-    def _read_state(self) -> Any:
-        return self._environment.state
+            advance(STATE, self.phase)
+            return _plain_state(await self._perform(self._blueprint.state))
 
     async def metadata(self) -> Any:
         """What `get_metadata` returns."""
@@ -173,9 +189,8 @@ class Session:
         Raises:
             ToolsUnsupportedError: The environment is no `MCPEnvironment`.
         """
-        self._advance(Event.LIST_TOOLS)
-        self._require_tools()
-        tools: list[ToolSpec] = self._environment.tools.list(self.mode)
+        advance(LIST_TOOLS, self.phase)
+        tools: list[ToolSpec] = self._tools().list(self.mode)
         return tools
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,51 +201,16 @@ class Session:
             ToolFailedError: The tool raised.
         """
         async with self._turn:
-            self.phase = self._advance(Event.CALL_TOOL)
-            self._require_tools()
+            self.phase = advance(CALL_TOOL, self.phase)
+            self._tools()
             self._count()
-            result = await self._run_tool(name, arguments)
-            self.last_active = self._clock.now()
-            return result
+            return await self._run_tool(name, arguments)
 
-    async def close(self) -> None:
-        """Close the environment after whatever is under way, then its lane. Never raises."""
-        async with self._turn:
-            self._is_open = False
-            # A construction whose caller was cancelled may still run; this waits for its end.
-            await self._lane.run(_do_nothing)
-            if self._environment is not None:
-                await self._close_environment()
-            await self._lane.close()
-
-    async def _close_environment(self) -> None:
-        # A failure was told to the operator where it was raised; the slot is free either way.
-        with contextlib.suppress(OpenEnvError):
-            await self._perform(self._blueprint.close)
-        self._environment = None
-
-    def _advance(self, event: Event) -> Phase:
-        if not self._is_open:
-            raise SessionClosedError(f"Session {self.id} is closed")
-        return advance(event, self.phase)
-
-    def _require_tools(self) -> None:
+    def _tools(self) -> ToolRegistry:
         if not self._blueprint.has_tools:
             raise ToolsUnsupportedError("Environment does not support MCP")
-
-    def _count(self) -> None:
-        self.steps += 1
-        if self._blueprint.counts_steps:
-            self._environment.state.step_count += 1
-
-    def _conclude(self, observation: Any, following: Phase) -> StepResult:
-        try:
-            result = result_of(observation)
-        except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
-            raise self._failure("observation", error) from error
-        self.phase = Phase.DONE if result.done else following
-        self.last_active = self._clock.now()
-        return result
+        tools: ToolRegistry = self._environment.tools
+        return tools
 
     async def _tool_step(self, action: Any, timeout_s: float | None = None, **_: Any) -> Any:
         if isinstance(action, ListToolsAction):
@@ -245,7 +225,7 @@ class Session:
     async def _run_tool(
         self, name: str, arguments: Mapping[str, Any], timeout_s: float | None = None
     ) -> dict[str, Any]:
-        tool = self._environment.tools.get(name, self.mode)
+        tool = self._tools().get(name, self.mode)
         call = functools.partial(tool.function, **tool.signature.bind(arguments))
         try:
             if tool.is_async:
@@ -255,25 +235,37 @@ class Session:
         except (Exception, SystemExit) as error:
             raise tool_failure(name, error, self.mode) from error
 
-    async def _perform(self, operation: Operation, *args: Any, **kwargs: Any) -> Any:
-        method = getattr(self._environment, operation.name)
-        if operation.is_async:
-            return await self._authored(operation.name, method(*args, **kwargs))
-        return await self._authored(operation.name, self._lane.run(method, *args, **kwargs))
+    async def close(self) -> None:
+        """Close the environment after whatever is under way, then its lane. Never raises."""
+        async with self._turn:
+            self.phase = CLOSED
+            # A construction whose caller was cancelled may still run; this waits for its end.
+            await self._lane.run(_do_nothing)
+            if self._environment is not None:
+                # A failure is told to the operator where it is raised; the slot is free anyway.
+                with contextlib.suppress(OpenEnvError):
+                    await self._perform(self._blueprint.close)
+            self._environment = None
+            await self._lane.close()
 
-    async def _authored(self, name: str, call: Awaitable[Any]) -> Any:
-        """Await code that is not ours; whatever it raises leaves as a typed error."""
+    async def _perform(self, operation: Operation, *args: Any, **kwargs: Any) -> Any:
+        """Run a method of the author's; whatever it raises leaves as a typed error."""
         try:
-            return await call
+            method = operation.of(self._environment)
+            if operation.is_async:
+                return await method(*args, **kwargs)
+            if isinstance(self._lane, LoopLane):
+                return self._lane.call(method, *args, **kwargs)
+            return await self._lane.run(method, *args, **kwargs)
         except (ExecutionError, ToolFailedError):
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            raise self._failure(name, error) from error
+            raise self._failure(operation.name, error) from error
         except (Exception, SystemExit) as error:
-            raise self._failure(name, error) from error
+            raise self._failure(operation.name, error) from error
 
     def _failure(self, name: str, error: BaseException) -> ExecutionError:
         """The typed error; in production the author's text stays in the log."""

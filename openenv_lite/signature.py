@@ -19,13 +19,14 @@ class Signature:
 
     Args:
         function: A function or method. Annotations that cannot be resolved count as `Any`.
-        skip: Names that the caller fills in itself (`self`, the action of a step).
+        passed: How many of the first parameters the caller fills in itself (`self`, the action).
     """
 
-    def __init__(self, function: Callable[..., Any], skip: frozenset[str] = frozenset()) -> None:
-        parameters = inspect.signature(function).parameters.values()
+    def __init__(self, function: Callable[..., Any], passed: int = 0) -> None:
+        parameters = list(inspect.signature(function).parameters.values())
         self.takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        self._known = {p.name: p for p in parameters if p.kind in _KEYWORDS and p.name not in skip}
+        self._passed = {p.name for p in parameters[:passed]}
+        self._known = {p.name: p for p in parameters[passed:] if p.kind in _KEYWORDS}
         self._kind = _typed_dict(function, self._known)
         self._described = _argument_descriptions(inspect.getdoc(function) or "")
 
@@ -55,7 +56,8 @@ class Signature:
         except InvalidMessageError as error:
             raise InvalidArgumentsError(_summary(error), **error.details) from None
         if self.takes_any:
-            return {**arguments, **bound}
+            others = {name: arguments[name] for name in arguments if name not in self._passed}
+            return {**others, **bound}
         return bound
 
     def json_schema(self) -> dict[str, Any]:

@@ -7,21 +7,23 @@ from typing import Any, Self, TypeVar, Unpack
 
 from openenv_lite import codec
 from openenv_lite.client.async_socket import AsyncSocket
-from openenv_lite.client.exchange import FAREWELL, READ_STATE, Exchange, request
+from openenv_lite.client.exchange import CLOSE_WAIT_S, FAREWELL, READ_STATE, Exchange, request
 from openenv_lite.client.inprocess import AsyncInProcess
 from openenv_lite.client.sync_client import SyncEnvClient
 from openenv_lite.client.target import ASGIApp, ConnectionOptions, Target
 from openenv_lite.client.translation import ActT, Hooks, ObsT, StateT
 from openenv_lite.client.transport import AsyncTransport
-from openenv_lite.errors import ConnectionLostError, OpenEnvError, ReplyTimeoutError
+from openenv_lite.errors import (
+    ConnectionLostError,
+    OpenEnvError,
+    ReplyTimeoutError,
+    SessionError,
+)
 from openenv_lite.types import ServerMode, StepResult
 
 __all__ = ["EnvClient", "GenericAction", "GenericEnvClient"]
 
 T = TypeVar("T")
-
-CLOSE_WAIT_S = 5.0
-"""How long a close waits for the server to have freed the session."""
 
 
 class EnvClient(Hooks[ActT, ObsT, StateT]):
@@ -81,7 +83,12 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
     async def reset(self, **options: Any) -> StepResult:
         """Begin an episode; `seed`, `episode_id` and the environment's own options."""
         message = request("reset", codec.encode(options))
-        return await self._call(message, self._words.result, beginning=True)
+        try:
+            return await self._call(message, self._words.result, beginning=True)
+        except SessionError:
+            if not self._exchange.resumed:
+                raise
+            return await self._call(message, self._words.result, beginning=True)
 
     async def step(self, action: ActT) -> StepResult:
         """Carry out one action."""
@@ -117,9 +124,7 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
-    async def _call(
-        self, message: bytes, read: Callable[[bytes], T], beginning: bool = False
-    ) -> T:
+    async def _call(self, message: bytes, read: Callable[[bytes], T], beginning: bool = False) -> T:
         """One request and its reply."""
         async with self._turn:
             transport = await self._connection(beginning)
@@ -129,7 +134,7 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
                 return read(await self._reply(transport))
             except OpenEnvError as error:
                 if isinstance(error, ConnectionLostError) or error.close_code is not None:
-                    await self._abandon(error)
+                    await self._abandon(transport, error)
                 raise
 
     async def _reply(self, transport: AsyncTransport) -> bytes:
@@ -147,11 +152,33 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
     async def _connection(self, beginning: bool) -> AsyncTransport:
         """The connection, made or made again where there is none."""
         if self._transport is not None:
-            if await self._transport.alive():
+            loss = await self._transport.loss()
+            if loss is None:
                 return self._transport
-            await self._find_dead(self._transport)
+            await self._abandon(self._transport, loss)
         session = self._exchange.route(beginning)
-        transport = self._new_transport()
+        transport = (
+            AsyncSocket(self.target) if self.target.app is None else AsyncInProcess(self.target)
+        )
         self._exchange.opened(session, await transport.connect(session))
         self._transport = transport
         return transport
+
+    async def _abandon(self, transport: AsyncTransport, error: OpenEnvError) -> None:
+        """Let go of a connection that is of no use any more, unless a close has done so."""
+        if self._transport is not transport:
+            return
+        self._transport = None
+        if isinstance(error, ConnectionLostError):
+            self._exchange.broken(error)
+        else:
+            self._exchange.turned_away(error)
+        await transport.close(0)
+
+
+class GenericEnvClient(EnvClient[Any, dict[str, Any], dict[str, Any]]):
+    """A client without types: actions are dicts, Structs or models; the rest is dicts."""
+
+
+class GenericAction(dict[str, Any]):
+    """An action from keyword arguments: `GenericAction(message="hello")`."""

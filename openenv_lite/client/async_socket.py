@@ -12,7 +12,7 @@ import picows
 
 from openenv_lite.client.inbox import Inbox, lost
 from openenv_lite.client.target import Target
-from openenv_lite.errors import ConnectionFailedError
+from openenv_lite.errors import ConnectionFailedError, ConnectionLostError
 
 __all__ = ["AsyncSocket"]
 
@@ -50,9 +50,9 @@ class AsyncSocket:
         headers = self._connection.response.headers
         return {name.lower(): value.strip() for name, value in headers.items()}
 
-    async def alive(self) -> bool:
+    async def loss(self) -> ConnectionLostError | None:
         """See `AsyncTransport`."""
-        return self._inbox.alive
+        return self._inbox.loss
 
     async def send(self, frame: bytes) -> None:
         """See `AsyncTransport`."""
@@ -87,6 +87,11 @@ def _keepalive(target: Target) -> dict[str, Any]:
         "auto_ping_idle_timeout": interval,
         "auto_ping_reply_timeout": min(patience, interval),  # picows knows one ping at a time
     }
+
+
+def _number(code: Any) -> int:
+    """As a number: picows types it as a plain Enum; at run time it is an int as well."""
+    return int(code)
 
 
 def _said(error: Exception) -> str:
@@ -125,4 +130,4 @@ class _Listener(picows.WSListener):
         if closing is None:
             self._inbox.end(lost(_NO_CLOSE_FRAME, ""))
         else:
-            self._inbox.end(lost(int(closing.code), closing.reason))
+            self._inbox.end(lost(_number(closing.code), closing.reason))

@@ -18,13 +18,24 @@ from openenv_lite.errors import (
     UnknownSessionError,
 )
 
-__all__ = ["FAREWELL", "READ_STATE", "SESSION_HEADER", "Exchange", "remote_error", "request"]
+__all__ = [
+    "CLOSE_WAIT_S",
+    "FAREWELL",
+    "READ_STATE",
+    "SESSION_HEADER",
+    "Exchange",
+    "error_of",
+    "request",
+]
 
 SESSION_HEADER = "x-openenv-session-id"
 """Response header of the handshake in which our server names the session, so it can be resumed."""
 
 READ_STATE = b'{"type":"state"}'
 FAREWELL = b'{"type":"close"}'
+
+CLOSE_WAIT_S = 5.0
+"""How long a close waits for the server to have freed the session."""
 
 _NORMAL_CLOSURE = 1000
 
@@ -37,16 +48,16 @@ def request(kind: str, data: bytes) -> bytes:
 class Exchange:
     """What a client knows of its session, over as many connections as it takes.
 
-    Args:
+    Attributes:
         attach: Session to attach to, where one was made beforehand; kept over every connection.
     """
 
-    def __init__(self, attach: str | None = None) -> None:
+    def __init__(self) -> None:
         self.owed = 0
         """Replies still to come on this connection."""
         self.resumed = False
         """Whether this connection took up a session that existed before it."""
-        self._attach = attach
+        self.attach: str | None = None
         self._resumable: str | None = None
         self._used = False
         self._loss: ConnectionLostError | None = None
@@ -60,7 +71,7 @@ class Exchange:
         Raises:
             ConnectionLostError: The episode went with the connection; only a reset can follow.
         """
-        session = self._attach or self._resumable
+        session = self.attach or self._resumable
         if session is None and self._loss is not None and not beginning:
             raise ConnectionLostError(
                 f"{self._loss.message}; the episode is lost, so call reset() to begin another",
@@ -74,7 +85,7 @@ class Exchange:
         self.resumed = session is not None
         self._used = self.resumed
         self._loss = None
-        self._resumable = headers.get(SESSION_HEADER)
+        self._resumable = headers.get(SESSION_HEADER, session)
 
     def sent(self) -> None:
         """A request goes out; call it before the first byte does, for a send may be cut short."""
@@ -93,12 +104,19 @@ class Exchange:
         if loss.details.get("close_code") == _NORMAL_CLOSURE:
             self._resumable = None
 
+    def turned_away(self, error: OpenEnvError) -> None:
+        """The server has refused or ended the session, and closes the connection."""
+        if not isinstance(error, SessionError):
+            self.ended()
+        elif not isinstance(error, SessionAttachedError):  # the old connection may yet go
+            self.broken(ConnectionLostError(error.message, close_code=_NORMAL_CLOSURE))
+
     def ended(self) -> None:
-        """This side has closed the connection: whatever follows begins anew."""
+        """Nothing is left of the session, and no episode was lost: whatever follows begins anew."""
         self._resumable = self._loss = None
 
 
-def remote_error(data: Mapping[str, Any]) -> OpenEnvError:
+def error_of(data: Mapping[str, Any]) -> OpenEnvError:
     """The typed error for the `data` of an error frame.
 
     An unknown code gives an `OpenEnvError` with the code among its details.

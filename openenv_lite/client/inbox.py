@@ -27,9 +27,9 @@ class Inbox:
         self._reader: asyncio.Future[None] | None = None
 
     @property
-    def alive(self) -> bool:
-        """Whether `get` can still give a frame."""
-        return self._end is None or bool(self._frames)
+    def loss(self) -> ConnectionLostError | None:
+        """Why `get` can give no frame any more, None while it can."""
+        return None if self._frames else self._end
 
     def put(self, frame: bytes) -> None:
         """Add a frame."""

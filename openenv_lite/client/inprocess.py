@@ -9,7 +9,7 @@ from openenv_lite.client.inbox import Inbox, lost
 from openenv_lite.client.target import Target
 from openenv_lite.errors import ConnectionFailedError, ConnectionLostError
 
-__all__ = ["AsyncInProcess", "SyncInProcess"]
+__all__ = ["AsyncInProcess"]
 
 _NORMAL = 1000
 _NO_CLOSE_FRAME = 1006
@@ -35,12 +35,14 @@ class AsyncInProcess:
             async with asyncio.timeout(self._target.settings.connect_timeout_s):
                 return await self._accepted
         except TimeoutError as error:
-            self._task.cancel()
             raise ConnectionFailedError("The app did not accept the WebSocket in time") from error
+        finally:
+            if not self._accepted.done() or self._accepted.cancelled():
+                self._task.cancel()
 
-    async def alive(self) -> bool:
+    async def loss(self) -> ConnectionLostError | None:
         """See `AsyncTransport`."""
-        return self._inbox.alive
+        return self._inbox.loss
 
     async def send(self, frame: bytes) -> None:
         """See `AsyncTransport`."""
@@ -96,34 +98,6 @@ class AsyncInProcess:
             refusal = ConnectionFailedError(f"The app refused the WebSocket: {loss.message}")
             refusal.__cause__ = loss.__cause__
             self._accepted.set_exception(refusal)
-
-
-class SyncInProcess:
-    """A `SyncTransport` to `target.app`, on a loop that runs only while a call waits."""
-
-    def __init__(self, target: Target, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._inner = AsyncInProcess(target)
-
-    def connect(self, session: str | None) -> Mapping[str, str]:
-        """See `SyncTransport`."""
-        return self._loop.run_until_complete(self._inner.connect(session))
-
-    def alive(self) -> bool:
-        """See `SyncTransport`."""
-        return self._loop.run_until_complete(self._inner.alive())
-
-    def send(self, frame: bytes) -> None:
-        """See `SyncTransport`."""
-        self._loop.run_until_complete(self._inner.send(frame))
-
-    def receive(self, timeout_s: float | None) -> bytes:
-        """See `SyncTransport`."""
-        return self._loop.run_until_complete(asyncio.wait_for(self._inner.receive(), timeout_s))
-
-    def close(self, wait_s: float) -> None:
-        """See `SyncTransport`."""
-        self._loop.run_until_complete(self._inner.close(wait_s))
 
 
 def _scope(target: Target, session: str | None) -> dict[str, Any]:

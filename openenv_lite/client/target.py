@@ -80,6 +80,6 @@ class Target(msgspec.Struct, frozen=True):
         url = urlsplit(self.base_url)
         if url.scheme not in _WEBSOCKET_SCHEMES or not url.netloc:
             raise ValueError(
-                f"base_url must begin with http://, https://, ws:// or wss://, not {self.base_url!r}"
+                f"base_url must be an http, https, ws or wss URL, not {self.base_url!r}"
             )
         return url.scheme, url.netloc + url.path.rstrip("/")

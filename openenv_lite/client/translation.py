@@ -11,10 +11,10 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin
 import msgspec
 
 from openenv_lite import codec
-from openenv_lite.client.exchange import remote_error, request
+from openenv_lite.client.exchange import error_of, request
 from openenv_lite.types import Reward, StepResult
 
-__all__ = ["Hooks", "Translation", "open_struct"]
+__all__ = ["Hooks", "Payload", "Translation", "open_struct", "result_of"]
 
 ActT = TypeVar("ActT")
 ObsT = TypeVar("ObsT")
@@ -57,7 +57,7 @@ class Hooks(Generic[ActT, ObsT, StateT]):
 
     def _parse_result(self, payload: dict[str, Any]) -> StepResult:
         """The `data` of an observation message: observation, reward, done, perhaps metadata."""
-        return _result(codec.convert(payload, _Data[self._types.observation]))
+        return result_of(codec.convert(payload, _payload_type(self._types.observation)))
 
     def _parse_state(self, payload: dict[str, Any]) -> StateT:
         """The `data` of a state message."""
@@ -81,7 +81,9 @@ class Hooks(Generic[ActT, ObsT, StateT]):
         return self._parse_result(_plain_data(reply))
 
 
-class _Data(msgspec.Struct, Generic[ObsT]):
+class Payload(msgspec.Struct, Generic[ObsT]):
+    """The `data` of an observation message."""
+
     observation: ObsT
     reward: Reward = None
     done: bool = False
@@ -90,7 +92,7 @@ class _Data(msgspec.Struct, Generic[ObsT]):
 
 
 class _Observation(msgspec.Struct, Generic[ObsT], tag_field="type", tag="observation"):
-    data: _Data[ObsT]
+    data: Payload[ObsT]
 
 
 class _Plain(msgspec.Struct):
@@ -109,12 +111,16 @@ def _plain_data(reply: bytes) -> dict[str, Any]:
     """The data of a reply; an error frame raises what it says."""
     frame: _Plain = _decode_plain(reply)
     if frame.type == "error":
-        raise remote_error(frame.data)
+        raise error_of(frame.data)
     return frame.data
 
 
 def _straight_step(action: Any) -> bytes:
     return request("step", codec.encode(action))
+
+
+def _payload_type(observation: Any) -> Any:
+    return Payload[observation]
 
 
 @functools.cache
@@ -125,20 +131,18 @@ def _straight_result(observation: Any) -> Callable[[bytes], StepResult]:
     def straight(reply: bytes) -> StepResult:
         frame = decode(reply)
         if isinstance(frame, _Error):
-            raise remote_error(frame.data)
-        return _result(frame.data)
+            raise error_of(frame.data)
+        return result_of(frame.data)
 
     return straight
 
 
-def _result(data: _Data[Any]) -> StepResult:
+def result_of(data: Payload[Any]) -> StepResult:
     """The result, its observation told what the wire keeps beside it."""
     for name in _AT_THE_TOP:
         if hasattr(data.observation, name):
             setattr(data.observation, name, getattr(data, name))
-    return StepResult(
-        data.observation, data.reward, data.done, data.metadata or {}, data.truncated
-    )
+    return StepResult(data.observation, data.reward, data.done, data.metadata or {}, data.truncated)
 
 
 def _overridden(hooks: Hooks[Any, Any, Any], name: str) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from openenv_lite.errors import ConnectionLostError
+
 __all__ = ["AsyncTransport", "SyncTransport"]
 
 
@@ -16,8 +18,8 @@ class AsyncTransport(Protocol):
             ConnectionFailedError: Nobody there, or the handshake was refused.
         """
 
-    async def alive(self) -> bool:
-        """Whether a frame can still come: one waits, or the connection stands."""
+    async def loss(self) -> ConnectionLostError | None:
+        """Why no frame can come any more; None while one waits or the connection stands."""
 
     async def send(self, frame: bytes) -> None:
         """Send; on a dead connection do nothing, for `receive` tells why it died."""
@@ -39,7 +41,7 @@ class SyncTransport(Protocol):
     def connect(self, session: str | None) -> Mapping[str, str]:
         """As in `AsyncTransport`."""
 
-    def alive(self) -> bool:
+    def loss(self) -> ConnectionLostError | None:
         """As in `AsyncTransport`; asks the peer for a sign of life after a long idle time."""
 
     def send(self, frame: bytes) -> None:

@@ -47,7 +47,9 @@ class Connection:
         Raises:
             Disconnected: There will be none.
         """
-        return _content(await self._receive())
+        message = await self._receive()
+        text: str | None = message.get("text")
+        return _content(message) if text is None else text
 
     async def send(self, text: bytes) -> None:
         """Send a text frame, given as UTF-8.
@@ -119,7 +121,5 @@ def _content(message: Any) -> str | bytes:
     if message["type"] == "websocket.disconnect":
         raise Disconnected(message.get("code") or 1005)
     text: str | None = message.get("text")
-    if text is not None:
-        return text
     data: bytes = message.get("bytes") or b""
-    return data
+    return data if text is None else text

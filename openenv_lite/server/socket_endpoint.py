@@ -8,7 +8,12 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from openenv_lite.errors import InvalidJSONError, MessageTooLargeError, OpenEnvError
+from openenv_lite.errors import (
+    InvalidJSONError,
+    MessageTooLargeError,
+    OpenEnvError,
+    RequestError,
+)
 from openenv_lite.pool import Pool
 from openenv_lite.server.connection import Connection, Disconnected, ReadAhead
 from openenv_lite.server.failures import typed
@@ -93,7 +98,9 @@ class SocketEndpoint:
         while True:
             frame = await connection.frame()
             try:
-                reply = await answer(self._text(frame))
+                if isinstance(frame, bytes) or len(frame) > self.limit:
+                    raise self._unreadable(frame)
+                reply = await answer(frame)
             except Exception as error:  # noqa: BLE001  the one door for WebSockets
                 refusal = typed(error, self.mode)
                 await connection.send(self.encode_error(refusal))
@@ -104,14 +111,12 @@ class SocketEndpoint:
                 return
             await connection.send(reply)
 
-    def _text(self, frame: str | bytes) -> str:
+    def _unreadable(self, frame: str | bytes) -> RequestError:
         if isinstance(frame, bytes):
-            raise InvalidJSONError("Invalid JSON: binary frame; this protocol sends JSON as text")
-        if len(frame) > self.limit:
-            raise MessageTooLargeError(
-                f"Message of {len(frame)} characters; the server reads up to {self.limit}"
-            )
-        return frame
+            return InvalidJSONError("Invalid JSON: binary frame; this protocol sends JSON as text")
+        return MessageTooLargeError(
+            f"Message of {len(frame)} characters; the server reads up to {self.limit}"
+        )
 
     def answerer(self, scope: Scope, session: Session) -> Callable[[str], Awaitable[bytes | None]]:
         """A function from a text frame to its reply, or to None where the peer says goodbye."""

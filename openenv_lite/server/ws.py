@@ -17,6 +17,9 @@ from openenv_lite.types import ServerMode
 
 __all__ = ["WebSocketEndpoint"]
 
+Answer = Callable[[Session, Any], Awaitable[bytes | None]]
+Dialogue = tuple[Callable[[str], Any], dict[Any, Answer]]
+
 
 class WebSocketEndpoint(SocketEndpoint):
     """`/ws`. In production its messages hold no control unless the peer shows the token."""
@@ -25,25 +28,28 @@ class WebSocketEndpoint(SocketEndpoint):
         super().__init__(pool, mode, settings)
         action_type = pool.blueprint.action_type
         self._token = settings.control_token
-        self._agent = protocol.MessageDecoder(action_type, mode)
-        self._trainer = protocol.MessageDecoder(action_type, mode, control=True)
         self._mcp = LegacyMcp(pool, mode)
-        self._answers: dict[str, Callable[[Session, Any], Awaitable[bytes | None]]] = {
-            "reset": self._reset,
-            "step": self._step,
-            "state": self._state,
+        self._agent = self._dialogue(protocol.MessageDecoder(action_type, mode))
+        self._trainer = self._dialogue(protocol.MessageDecoder(action_type, mode, control=True))
+
+    def _dialogue(self, decoder: protocol.MessageDecoder) -> Dialogue:
+        """A decoder, and what answers each type it may return."""
+        answers: dict[str, Answer] = {
+            "reset": _reset,
+            "step": _step,
+            "state": _state,
             "mcp": self._rpc,
-            "close": self._close,
+            "close": _close,
         }
+        return decoder.decode, {kind: answers[name] for kind, name in decoder.names.items()}
 
     def answerer(self, scope: Scope, session: Session) -> Callable[[str], Awaitable[bytes | None]]:
         """Bind the message set this peer may use."""
-        decode = (self._trainer if self._is_trainer(scope) else self._agent).decode
-        answers = self._answers
+        decode, answers = self._trainer if self._is_trainer(scope) else self._agent
 
-        async def answer(frame: str) -> bytes | None:
+        def answer(frame: str) -> Awaitable[bytes | None]:
             message = decode(frame)
-            return await answers[message.__struct_config__.tag](session, message)
+            return answers[type(message)](session, message)
 
         return answer
 
@@ -53,21 +59,25 @@ class WebSocketEndpoint(SocketEndpoint):
         given = dict(scope["headers"]).get(b"authorization", b"")
         return hmac.compare_digest(given, b"Bearer " + self._token.encode())
 
-    async def _reset(self, session: Session, message: Any) -> bytes:
-        return protocol.encode_observation(await session.reset(message.data))
-
-    async def _step(self, session: Session, message: Any) -> bytes:
-        return protocol.encode_observation(await session.step(message.data))
-
-    async def _state(self, session: Session, message: Any) -> bytes:
-        return protocol.encode_state(await session.state())
-
     async def _rpc(self, session: Session, message: Any) -> bytes:
         return protocol.encode_mcp(await self._mcp.answer(message.data, session))
-
-    async def _close(self, session: Session, message: Any) -> None:
-        return None
 
     def encode_error(self, error: OpenEnvError) -> bytes:
         """An error frame."""
         return protocol.encode_error(error)
+
+
+async def _reset(session: Session, message: Any) -> bytes:
+    return protocol.encode_observation(await session.reset(message.data))
+
+
+async def _step(session: Session, message: Any) -> bytes:
+    return protocol.encode_observation(await session.step(message.data))
+
+
+async def _state(session: Session, message: Any) -> bytes:
+    return protocol.encode_state(await session.state())
+
+
+async def _close(session: Session, message: Any) -> None:
+    """Nothing is answered; the connection ends."""

@@ -1,0 +1,64 @@
+"""The sync client's connection to an ASGI app in this process."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+from openenv_lite.client.inprocess import AsyncInProcess
+from openenv_lite.client.target import Target
+from openenv_lite.errors import ConnectionLostError
+
+__all__ = ["OwnLoop", "SyncInProcess"]
+
+T = TypeVar("T")
+
+
+class OwnLoop:
+    """An event loop that runs only while a call waits for it, so no thread is needed."""
+
+    def __init__(self) -> None:
+        self._runner: asyncio.Runner | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run the coroutine to its end; everything else on the loop goes on meanwhile."""
+        if self._runner is None:
+            self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        return self._runner.get_loop().run_until_complete(coroutine)
+
+    def close(self) -> None:
+        """Cancel what still runs; a later `run` begins a new loop."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.close()
+
+
+class SyncInProcess:
+    """A `SyncTransport` to `target.app`, on a loop of the client's own."""
+
+    def __init__(self, target: Target, loop: OwnLoop) -> None:
+        self._loop = loop
+        self._inner = AsyncInProcess(target)
+
+    def connect(self, session: str | None) -> Mapping[str, str]:
+        """See `SyncTransport`."""
+        return self._loop.run(self._inner.connect(session))
+
+    def loss(self) -> ConnectionLostError | None:
+        """See `SyncTransport`."""
+        return self._loop.run(self._inner.loss())
+
+    def send(self, frame: bytes) -> None:
+        """See `SyncTransport`."""
+        self._loop.run(self._inner.send(frame))
+
+    def receive(self, timeout_s: float | None) -> bytes:
+        """See `SyncTransport`."""
+        return self._loop.run(self._within(timeout_s))
+
+    def close(self, wait_s: float) -> None:
+        """See `SyncTransport`."""
+        self._loop.run(self._inner.close(wait_s))
+
+    async def _within(self, timeout_s: float | None) -> bytes:
+        async with asyncio.timeout(timeout_s):
+            return await self._inner.receive()
