@@ -7,22 +7,32 @@ which keyword arguments they take, and the lane they run on.
 import functools
 import inspect
 import operator
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, ForwardRef, TypeVar, get_args, get_origin
 
+from openenv_lite import codec
 from openenv_lite.environment import Environment, MCPEnvironment
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
 from openenv_lite.lane import Lane, LoopLane, ThreadLane
+from openenv_lite.protocol import Event
 from openenv_lite.signature import Signature, is_async, return_type
 from openenv_lite.types import (
     Action,
     CallToolAction,
     CallToolObservation,
+    ListToolsAction,
     Observation,
     State,
 )
 
 __all__ = ["Blueprint", "Operation"]
+
+
+_TOOL_EVENTS: dict[type, Event] = {
+    ListToolsAction: Event.LIST_TOOLS,
+    CallToolAction: Event.CALL_TOOL,
+}
 
 
 class Operation:
@@ -43,7 +53,7 @@ class Operation:
         )
         self.declared = declared
         self.is_async = is_async(declared)
-        passed = 2 if name == "step" else 1  # self, and the action
+        passed = 2 if name.startswith("step") else 1  # self, and the action
         self.signature = Signature(declared if is_method else _no_arguments, passed)
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,6 +94,7 @@ class Blueprint:
         self.kind = _class_of(factory)
         self.name = self.kind.__name__
         self.has_tools = issubclass(self.kind, MCPEnvironment)
+        self.tool_events = _TOOL_EVENTS if self.has_tools else {}
         self._read_types(action_type, observation_type, state_type)
         self._read_methods()
 
@@ -94,23 +105,39 @@ class Blueprint:
         self.action_type = action or declared[0]
         self.observation_type = observation or declared[1]
         self.state_type = state or declared[2]
+        for each in (self.action_type, self.observation_type, self.state_type):
+            if not codec.is_supported(each):
+                raise ConfigurationError(
+                    f"{self.name}: {each!r} cannot be sent as JSON. Use a msgspec Struct (Action, "
+                    "Observation, State), a dataclass, a TypedDict or a Pydantic model."
+                )
 
     def _read_methods(self) -> None:
-        self.reset = Operation(self.kind, "reset")
-        self.step = Operation(self.kind, "step")
+        self.reset = Operation(self.kind, _nearest(self.kind, "reset"))
+        self.step = Operation(self.kind, _nearest(self.kind, "step"))
         self.close = Operation(self.kind, "close")
         self.metadata = Operation(self.kind, "get_metadata")
         self.state = Operation(self.kind, "state")
         self.counts_steps = self.state.declared is vars(Environment)["state"]
-        self.direct_tools = self.step.declared is MCPEnvironment.step
         self.is_concurrent = bool(getattr(self.kind, "SUPPORTS_CONCURRENT_SESSIONS", False))
         plain = [not operation.is_async for operation in (self.reset, self.step)]
-        self.threaded = bool(getattr(self.kind, "BLOCKING", True)) and any(plain)
+        may_block = bool(getattr(self.kind, "BLOCKING", True))
+        self.threaded = may_block and (self.has_tools or any(plain))
         self.inline = not self.threaded and all(plain)
 
     def lane(self) -> Lane:
         """A lane for one session; call it on the event loop."""
         return ThreadLane(self.name) if self.threaded else LoopLane(self.name)
+
+
+def _nearest(kind: type, name: str) -> str:
+    """`step` or `step_async`, whichever the most derived class defines; the async one of both."""
+    for each in kind.__mro__:
+        if f"{name}_async" in vars(each):
+            return f"{name}_async"
+        if name in vars(each):
+            return name
+    raise ConfigurationError(f"{kind.__name__} must define {name}")
 
 
 def _no_arguments() -> None:
@@ -123,7 +150,9 @@ def _class_of(factory: Any) -> type:
     while isinstance(function, functools.partial):
         function = function.func
     made = function if inspect.isclass(function) else return_type(function)
-    if inspect.isclass(made) and made is not type(None):
+    if is_async(function):
+        raise ConfigurationError(f"{function!r} is async; a factory is a plain function or class")
+    if inspect.isclass(made) and made not in (type(None), Environment, MCPEnvironment):
         return made
     probe = factory()
     if is_async(probe.close):
@@ -136,7 +165,7 @@ def _type_arguments(kind: type) -> tuple[Any, Any, Any]:
     """The types an environment class names in `Environment[Act, Obs, State]`."""
     found = _resolve(kind) or ()
     defaults = (Action, Observation, State)
-    given = [each if not _is_open(each) else None for each in found]
+    given = [None if _is_open(each) else _resolved(each, kind) for each in found]
     given += [None] * (3 - len(given))
     action, observation, state = (
         chosen or default for chosen, default in zip(given, defaults, strict=True)
@@ -158,4 +187,15 @@ def _resolve(kind: type) -> tuple[Any, ...] | None:
 
 def _is_open(argument: Any) -> bool:
     """A type variable nobody filled in, or `Any`."""
-    return argument is Any or not (inspect.isclass(argument) or get_origin(argument) is not None)
+    return argument is Any or isinstance(argument, TypeVar)
+
+
+def _resolved(argument: Any, kind: type) -> Any:
+    """The type behind a name in quotes, looked up where the class is defined."""
+    if not isinstance(argument, ForwardRef):
+        return argument
+    name = argument.__forward_arg__
+    found = getattr(sys.modules[kind.__module__], name, None)
+    if found is None:
+        raise ConfigurationError(f"{kind.__name__} names the type {name!r}, which is not defined")
+    return found

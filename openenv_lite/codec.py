@@ -19,6 +19,7 @@ __all__ = [
     "convert",
     "encode",
     "fault",
+    "is_supported",
     "json_schema",
     "parse",
     "to_builtins",
@@ -150,8 +151,8 @@ def fault(error: msgspec.ValidationError, source: Any) -> InvalidMessageError:
         source: The plain value that was refused, where the offending part is looked up.
     """
     foreign = getattr(error.__cause__, "errors", None)
-    text, _, path = str(error).partition(" - at `")
-    place = _path(path.rstrip("`"))
+    text, path = _split(str(error))
+    place = _path(path)
     if callable(foreign):
         faults = [{**each, "loc": [*place, *each["loc"]]} for each in foreign()]
         for each in faults:
@@ -163,6 +164,12 @@ def fault(error: msgspec.ValidationError, source: Any) -> InvalidMessageError:
     if kind == "missing":
         entry["input"] = _look_up(source, place[:-1])
     return InvalidMessageError("Invalid message", errors=[entry])
+
+
+def _split(message: str) -> tuple[str, str]:
+    """Text and path; the path comes last, and a field's name may hold anything."""
+    text, at, path = message.rpartition(" - at `$")
+    return (text, path.removesuffix("`")) if at else (message, "")
 
 
 def _classify(text: str, given: Any) -> tuple[str, list[str | int]]:
@@ -215,6 +222,7 @@ def json_schema(kind: Any) -> dict[str, Any]:
     (schema,), definitions = msgspec.json.schema_components(
         [kind], schema_hook=_foreign_schema, ref_template="#/$defs/{name}"
     )
+    definitions |= _hoisted(definitions)
     name = schema.get("$ref", "").rpartition("/")[2]
     if name:
         schema = dict(definitions[name])
@@ -223,6 +231,27 @@ def json_schema(kind: Any) -> dict[str, Any]:
     if schema.get("type") == "object":
         schema.setdefault("additionalProperties", True)
     return {**schema, "$defs": definitions} if definitions else schema
+
+
+def is_supported(kind: Any) -> bool:
+    """Whether values of the type can be decoded and described."""
+    try:
+        json_schema(kind)
+        msgspec.json.Decoder(kind)
+    except (TypeError, NotImplementedError, AttributeError):
+        return False
+    return True
+
+
+def _hoisted(schema: Any) -> dict[str, Any]:
+    """Take the definitions that foreign models brought along out of the places they stand in."""
+    found: dict[str, Any] = {}
+    if isinstance(schema, dict):
+        found.update(schema.pop("$defs", {}))
+    for part in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(part, dict | list):
+            found.update(_hoisted(part))
+    return found
 
 
 def _mentions(definitions: dict[str, Any], name: str) -> bool:

@@ -4,15 +4,17 @@ Every method may be `def` or `async def`, and may take only the keyword argument
 """
 
 import asyncio
+import contextlib
 import functools
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from openenv_lite.content import call_result
+from openenv_lite.errors import RequestError, ToolFailedError
+from openenv_lite.failures import failed_call, is_authors, tool_failure
 from openenv_lite.foreign_tools import tools_of
-from openenv_lite.tool_failure import failed_call, tool_failure
-from openenv_lite.tools import ToolRegistry
+from openenv_lite.tools import Tool, ToolRegistry
 from openenv_lite.types import (
     CallToolAction,
     CallToolObservation,
@@ -87,9 +89,11 @@ class Environment(Generic[ActT, ObsT, StateT]):
         """The inner state, for trainers only; by default episode id and number of steps."""
         return self._episode
 
-    def begin(self, state: State) -> None:
-        """Called by the session before each reset of a class that keeps no state of its own."""
+    def begin(self, seed: int | None, state: State) -> None:
+        """Called by the session before each reset: seed `rng`, and count in this state."""
         self._episode = state
+        if seed is not None:
+            self.rng.seed(seed)
 
     def close(self) -> Any:
         """Release what the instance holds; called once, on the thread it was built on."""
@@ -101,7 +105,11 @@ class Environment(Generic[ActT, ObsT, StateT]):
 
 
 def _seeding(reset: Callable[..., Any]) -> Callable[..., Any]:
-    """Seed `rng` before the author's reset runs, so that no author can forget to."""
+    """Seed `rng` before the author's reset runs, so that no author can forget to.
+
+    A session does so itself, also where the author's reset takes no seed; this is for whoever
+    calls `reset(seed=...)` on an instance.
+    """
 
     @functools.wraps(reset)
     def seeded(self: Environment[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
@@ -123,17 +131,21 @@ class MCPEnvironment(Environment[Any, Any, State]):
     """
 
     TOOL_TIMEOUT_S: ClassVar[float] = 30.0
-    """Seconds an async tool may take; a sync tool cannot be interrupted."""
+    """Seconds an async tool may take; a plain `def` cannot be interrupted."""
 
     tools: ToolRegistry
-    run_coroutine: Callable[[Coroutine[Any, Any, Any]], Any]
+    run_function: Callable[[Callable[[], Any]], Awaitable[Any]]
+    """Runs a plain tool where it belongs; a session sets it to its lane."""
+    run_coroutine: Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]
+    """Waits for an async tool from within a plain `def step`; a session sets it to its lane."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "MCPEnvironment":
         """Give every instance a registry of its own before any `__init__` runs."""
         self = super().__new__(cls)
         assert isinstance(self, MCPEnvironment)
         self.tools = ToolRegistry()
-        self.run_coroutine = asyncio.run
+        self.run_function = _call_here
+        self.run_coroutine = _run_here
         return self
 
     def __init__(self, server: Any = None) -> None:
@@ -149,33 +161,89 @@ class MCPEnvironment(Environment[Any, Any, State]):
         """Begin an episode; override it where there is something to begin."""
         return Observation()
 
-    def step(self, action: Any, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+    async def step_async(
+        self, action: Any, *args: Any, timeout_s: float | None = None, **kwargs: Any
+    ) -> Any:
         """List or call tools; any other action goes to `_step_impl`.
 
-        Override it to act before or after a tool call, and call `super().step(action)`.
+        Override it, or `step`, to act before or after a tool call, and call the one of `super()`.
         """
         if isinstance(action, ListToolsAction):
             return ListToolsObservation(tools=self.list_tools())
-        if isinstance(action, CallToolAction):
-            return self._call(action, timeout_s)
-        return self._step_impl(action, timeout_s=timeout_s, **kwargs)
+        if not isinstance(action, CallToolAction):
+            impl = functools.partial(self._step_impl, action, timeout_s=timeout_s, **kwargs)
+            return await self.run_function(impl)
+        try:
+            result = await self.call_tool(action.tool_name, action.arguments, timeout_s)
+        except (RequestError, ToolFailedError) as error:
+            return failed_call(action.tool_name, error)
+        return CallToolObservation(tool_name=action.tool_name, result=result)
+
+    def step(self, action: Any, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+        """As `step_async`, for overrides that are a plain `def`."""
+        if isinstance(action, ListToolsAction):
+            return ListToolsObservation(tools=self.list_tools())
+        if not isinstance(action, CallToolAction):
+            return self._step_impl(action, timeout_s=timeout_s, **kwargs)
+        try:
+            result = self._call_tool(action.tool_name, action.arguments, timeout_s)
+        except (RequestError, ToolFailedError) as error:
+            return failed_call(action.tool_name, error)
+        return CallToolObservation(tool_name=action.tool_name, result=result)
 
     def list_tools(self) -> list[ToolSpec]:
         """The tools that exist in the mode this instance is served in."""
         return self.tools.list(self.mode)
 
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any], timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """Call one tool and return its result in OpenEnv's form.
+
+        Raises:
+            UnknownToolError, InvalidArgumentsError: Nothing of the author's ran.
+            ToolFailedError: The tool raised, or took too long.
+        """
+        tool, call = self._prepare(name, arguments)
+        with self._tool_errors(name):
+            if not tool.is_async:
+                return call_result(await self.run_function(call))
+            async with asyncio.timeout(timeout_s or self.TOOL_TIMEOUT_S):
+                return call_result(await call())
+
+    def _call_tool(
+        self, name: str, arguments: Mapping[str, Any], timeout_s: float | None
+    ) -> dict[str, Any]:
+        tool, call = self._prepare(name, arguments)
+        if tool.is_async:
+            waiting = functools.partial(self.call_tool, name, arguments, timeout_s)
+            result: dict[str, Any] = self.run_coroutine(waiting)
+            return result
+        with self._tool_errors(name):
+            return call_result(call())
+
+    def _prepare(self, name: str, arguments: Mapping[str, Any]) -> tuple[Tool, Callable[[], Any]]:
+        tool = self.tools.get(name, self.mode)
+        return tool, functools.partial(tool.function, **tool.signature.bind(arguments))
+
+    @contextlib.contextmanager
+    def _tool_errors(self, name: str) -> Iterator[None]:
+        """Whatever a tool raises leaves as a typed error."""
+        try:
+            yield
+        except BaseException as error:
+            if not is_authors(error):
+                raise
+            raise tool_failure(name, error, self.mode) from error
+
     def _step_impl(self, action: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
         """Carry out an action that is not a tool call; override it where such actions exist."""
         raise NotImplementedError(f"{type(self).__name__} takes tool actions only")
 
-    def _call(self, action: CallToolAction, timeout_s: float | None) -> CallToolObservation:
-        try:
-            tool = self.tools.get(action.tool_name, self.mode)
-            value = tool.function(**tool.signature.bind(action.arguments))
-            if tool.is_async:
-                value = self.run_coroutine(
-                    asyncio.wait_for(value, timeout_s or self.TOOL_TIMEOUT_S)
-                )
-            return CallToolObservation(tool_name=action.tool_name, result=call_result(value))
-        except Exception as error:  # noqa: BLE001  whatever a tool raises is the agent's to see
-            return failed_call(action.tool_name, tool_failure(action.tool_name, error, self.mode))
+
+async def _call_here(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+def _run_here(function: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    return asyncio.run(function())

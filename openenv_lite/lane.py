@@ -18,6 +18,8 @@ __all__ = ["Lane", "LoopLane", "ThreadLane"]
 
 log = logging.getLogger(__name__)
 
+AsyncFunction = Callable[[], Coroutine[Any, Any, Any]]
+
 SLOW_CALL_S = 0.05
 """An inline call that holds the event loop for longer than this is reported, once a session."""
 
@@ -25,11 +27,11 @@ SLOW_CALL_S = 0.05
 class Lane(Protocol):
     """Runs the calls of one session."""
 
-    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the function here and give back what it gives or raises."""
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """From inside a call on this lane: run a coroutine on the event loop, wait, return."""
+    def wait_for(self, function: AsyncFunction) -> Any:
+        """From inside a call on this lane: run an async function on the event loop and wait."""
 
     async def close(self) -> None:
         """Wait for what was asked before, then end."""
@@ -42,11 +44,11 @@ class LoopLane:
         self._name = name
         self._warned = False
 
-    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the function at once."""
         return self.call(function, *args, **kwargs)
 
-    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """As `run`, without a coroutine: the step path's shortest way."""
         began = time.perf_counter()
         value = function(*args, **kwargs)
@@ -59,19 +61,15 @@ class LoopLane:
         self._warned = True
         log.warning(
             "%s.%s held the event loop for %.0f ms, and every other session with it. "
-            "Set BLOCKING = True on the class, or make the method async.",
+            "Set BLOCKING = True on the class, or move the work into an async method.",
             self._name,
-            getattr(function, "__name__", "constructor"),
+            getattr(function, "__name__", "__init__"),
             elapsed * 1000,
         )
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> NoReturn:
-        """Refuse: waiting here would stop the loop that the coroutine needs."""
-        coroutine.close()
-        raise ConfigurationError(
-            f"{self._name}.step is a plain def on the event loop and cannot wait for an async "
-            "tool. Set BLOCKING = True on the class, or make the tool a plain def."
-        )
+    def wait_for(self, function: AsyncFunction) -> NoReturn:
+        """Refuse: waiting here would stop the loop that the function needs."""
+        raise _cannot_wait(self._name)
 
     async def close(self) -> None:
         """Nothing to end."""
@@ -81,24 +79,31 @@ class ThreadLane:
     """Calls run on one thread that only this session uses."""
 
     def __init__(self, name: str) -> None:
+        self._name = name
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ended = self._loop.create_future()
         # A daemon, so that a call that never returns cannot keep the process from exiting.
-        threading.Thread(target=self._work, name=f"openenv-{name}", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name=f"openenv-{name}", daemon=True)
+        self._thread.start()
 
-    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the function on the thread; a cancelled caller leaves it running there."""
         job = _Job(self._loop.create_future(), function, args, kwargs)
         self._jobs.put(job)
         value, error = await job.outcome
-        if error is not None:
+        if error is None:
+            return value
+        if isinstance(error, Exception):
             raise error
-        return value
+        # As it is, a SystemExit or KeyboardInterrupt of the author's would end the event loop.
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine on the event loop while the thread waits."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def wait_for(self, function: AsyncFunction) -> Any:
+        """Run an async function on the event loop while the thread waits."""
+        if threading.current_thread() is not self._thread:
+            raise _cannot_wait(self._name)
+        return asyncio.run_coroutine_threadsafe(function(), self._loop).result()
 
     async def close(self) -> None:
         """Wait for the calls asked before, then let the thread end."""
@@ -143,6 +148,13 @@ class _Job:
             return self.function(*self.args, **self.kwargs), None
         except BaseException as error:  # noqa: BLE001  it crosses the thread and is raised there
             return None, error
+
+
+def _cannot_wait(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name} called the plain `step` of MCPEnvironment on the event loop, where it cannot wait "
+        "for an async tool. Override `async def step_async` and await `super().step_async(...)`."
+    )
 
 
 def _settle(future: "asyncio.Future[Any]", value: Any) -> None:

@@ -79,6 +79,7 @@ class Pool:
         self._closing: dict[str, asyncio.Task[None]] = {}
         self._close_on_detach: set[str] = set()
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._is_stopped = False
         self._reaper: asyncio.Task[None] | None = None
         self._counts: collections.Counter[str] = collections.Counter()
 
@@ -113,6 +114,10 @@ class Pool:
         self._ensure_reaper()
         return session
 
+    def start(self) -> None:
+        """Let sessions be opened again after `aclose`."""
+        self._is_stopped = False
+
     async def _take_slot(self) -> None:
         """Wait for a slot, or make one by ending a session whose client went away.
 
@@ -120,11 +125,13 @@ class Pool:
         fills it before anything else runs.
         """
         deadline = self.clock.now() + self.settings.queue_timeout_s
-        while len(self._sessions) >= self.settings.max_sessions:
+        while len(self._sessions) >= self.settings.max_sessions and not self._is_stopped:
             if self._lost:
                 await self.close(self._sessions[next(iter(self._lost))])
             else:
                 await self._wait_for_slot(deadline)
+        if self._is_stopped:
+            raise SessionError("The server is stopping")
 
     async def _wait_for_slot(self, deadline: float) -> None:
         seconds = deadline - self.clock.now()
@@ -208,6 +215,8 @@ class Pool:
 
     async def detach(self, session: Session, *, lost: bool) -> None:
         """A WebSocket let go. A lost one may come back within the grace time."""
+        if session.id not in self._sessions:
+            return
         self._attached.discard(session.id)
         self._touch(session)
         if session.id in self._close_on_detach:
@@ -245,10 +254,9 @@ class Pool:
         self._sessions.pop(session.id, None)
         self._closing.pop(session.id, None)
         self._lost.pop(session.id, None)
-        self._last_active.pop(session.id, None)
+        self._counts["closed"] += self._last_active.pop(session.id, None) is not None
         self._attached.discard(session.id)
         self._close_on_detach.discard(session.id)
-        self._counts["closed"] += 1
         self._counts["steps"] += session.steps
         if not self._sessions and self._reaper is not None:
             self._reaper.cancel()
@@ -290,19 +298,20 @@ class Pool:
         return session.id not in self._attached and idle >= self.settings.idle_timeout_s
 
     async def aclose(self) -> None:
-        """Close every session; give up on those that do not end in time.
+        """Open no more sessions and close those there are; give up on what does not end in time.
 
         What is given up on is named in the log: its thread ends with the process.
         """
+        self._is_stopped = True
+        self._wake_all()
         endings = [asyncio.ensure_future(self.close(s)) for s in list(self._sessions.values())]
-        if not endings:
-            return
-        _, stuck = await asyncio.wait(endings, timeout=self.settings.close_timeout_s)
-        for task in stuck:
-            task.cancel()
-        for session_id, closing in list(self._closing.items()):
+        if endings:
+            await asyncio.wait(endings, timeout=self.settings.close_timeout_s)
+        abandoned = list(self._closing.items())
+        for session_id, closing in abandoned:
             log.error("Session %s did not close in time and was abandoned", session_id)
             closing.cancel()
+        await asyncio.gather(*(each for _, each in abandoned), *endings, return_exceptions=True)
 
 
 def default_capacity(blueprint: Blueprint) -> int:

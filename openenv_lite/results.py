@@ -49,6 +49,8 @@ def _struct_reader(kind: type[msgspec.Struct]) -> Callable[[Any], StepResult]:
         kind.__name__,
         [(name, Any) for name in names],
         rename={name: every[name].encode_name for name in names},
+        tag_field=kind.__struct_config__.tag_field,
+        tag=kind.__struct_config__.tag,
     )
     own = operator.attrgetter(*names)
     envelope = operator.attrgetter("reward", "done", "metadata", "truncated")

@@ -5,25 +5,23 @@ raised a typed error. Nothing here knows a transport.
 """
 
 import asyncio
-import contextlib
 import functools
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from openenv_lite import codec
 from openenv_lite.blueprint import Blueprint, Operation
-from openenv_lite.content import call_result
 from openenv_lite.environment import Environment, MCPEnvironment
 from openenv_lite.errors import (
     ExecutionError,
     FactoryError,
     OpenEnvError,
-    RequestError,
     ToolFailedError,
     ToolsUnsupportedError,
 )
+from openenv_lite.failures import execution_failure, is_authors
 from openenv_lite.lane import LoopLane
 from openenv_lite.protocol import (
     CALL_TOOL,
@@ -34,18 +32,11 @@ from openenv_lite.protocol import (
     RESET,
     STATE,
     STEP,
-    Event,
     Phase,
     advance,
 )
 from openenv_lite.results import result_of
-from openenv_lite.tool_failure import failed_call, tool_failure
-from openenv_lite.tools import ToolRegistry
 from openenv_lite.types import (
-    CallToolAction,
-    CallToolObservation,
-    ListToolsAction,
-    ListToolsObservation,
     ServerMode,
     State,
     StepResult,
@@ -57,10 +48,6 @@ __all__ = ["Session"]
 log = logging.getLogger(__name__)
 
 _NO_OPTIONS: Mapping[str, Any] = {}
-_TOOL_EVENTS: dict[type, Event] = {
-    ListToolsAction: LIST_TOOLS,
-    CallToolAction: CALL_TOOL,
-}
 
 
 class Session:
@@ -102,8 +89,10 @@ class Session:
         """
         async with self._turn:
             try:
-                await self._lane.run(self._build)
-            except (Exception, SystemExit) as error:
+                await self._lane.run(functools.partial(self._build))
+            except BaseException as error:
+                if not is_authors(error):
+                    raise
                 name = self._blueprint.name
                 log.exception("%s could not be built", name)
                 raise FactoryError(
@@ -118,6 +107,7 @@ class Session:
         if isinstance(environment, Environment):
             environment.mode = self.mode
         if isinstance(environment, MCPEnvironment):
+            environment.run_function = self._lane.run
             environment.run_coroutine = self._lane.wait_for
 
     async def reset(self, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
@@ -131,15 +121,16 @@ class Session:
             following = advance(RESET, self.phase)
             accepted = self._blueprint.reset.options(options)
             self.phase = FRESH
-            self._begin(accepted.get("episode_id"))
+            self._begin(options.get("seed"), options.get("episode_id"))
             observation = await self._perform(self._blueprint.reset, **accepted)
             return self._conclude(observation, following)
 
-    def _begin(self, episode_id: str | None) -> None:
-        """Count for an environment that keeps no state of its own."""
-        self._counted = State(episode_id=episode_id or str(uuid.uuid4()))
-        if self._blueprint.counts_steps:
-            self._environment.begin(self._counted)
+    def _begin(self, seed: Any, episode_id: Any) -> None:
+        """Seed and count for the author, who may want neither argument."""
+        identity = episode_id if isinstance(episode_id, str) else str(uuid.uuid4())
+        self._counted = State(episode_id=identity)
+        if isinstance(self._environment, Environment):
+            self._environment.begin(seed if isinstance(seed, int) else None, self._counted)
 
     async def step(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
         """Carry out one action.
@@ -149,15 +140,12 @@ class Session:
             ExecutionError: The author's code raised.
         """
         async with self._turn:
-            event = _TOOL_EVENTS.get(type(action), STEP)
+            event = self._blueprint.tool_events.get(type(action), STEP)
             following = advance(event, self.phase)
             accepted = self._blueprint.step.options(options) if options else _NO_OPTIONS
             if event is not LIST_TOOLS:
                 self._count()
-            if event is not STEP and self._blueprint.direct_tools:
-                observation = await self._tool_step(action, **accepted)
-            else:
-                observation = await self._perform(self._blueprint.step, action, **accepted)
+            observation = await self._perform(self._blueprint.step, action, **accepted)
             return self._conclude(observation, following)
 
     def _count(self) -> None:
@@ -165,10 +153,7 @@ class Session:
         self._counted.step_count += 1
 
     def _conclude(self, observation: Any, following: Phase) -> StepResult:
-        try:
-            result = result_of(observation)
-        except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
-            raise self._failure("observation", error) from error
+        result: StepResult = self._shaped(result_of, observation)
         self.phase = DONE if result.done else following
         return result
 
@@ -176,7 +161,7 @@ class Session:
         """The inner state as plain values."""
         async with self._turn:
             advance(STATE, self.phase)
-            return _plain_state(await self._perform(self._blueprint.state))
+            return self._shaped(_plain_state, await self._perform(self._blueprint.state))
 
     async def metadata(self) -> Any:
         """What `get_metadata` returns."""
@@ -190,8 +175,7 @@ class Session:
             ToolsUnsupportedError: The environment is no `MCPEnvironment`.
         """
         advance(LIST_TOOLS, self.phase)
-        tools: list[ToolSpec] = self._tools().list(self.mode)
-        return tools
+        return self._with_tools().list_tools()
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call one tool and return its result in OpenEnv's form.
@@ -202,53 +186,31 @@ class Session:
         """
         async with self._turn:
             self.phase = advance(CALL_TOOL, self.phase)
-            self._tools()
+            environment = self._with_tools()
             self._count()
-            return await self._run_tool(name, arguments)
+            return await environment.call_tool(name, arguments)
 
-    def _tools(self) -> ToolRegistry:
-        if not self._blueprint.has_tools:
+    def _with_tools(self) -> MCPEnvironment:
+        if not isinstance(self._environment, MCPEnvironment):
             raise ToolsUnsupportedError("Environment does not support MCP")
-        tools: ToolRegistry = self._environment.tools
-        return tools
-
-    async def _tool_step(self, action: Any, timeout_s: float | None = None, **_: Any) -> Any:
-        if isinstance(action, ListToolsAction):
-            return ListToolsObservation(tools=self.list_tools())
-        name = action.tool_name
-        try:
-            result = await self._run_tool(name, action.arguments, timeout_s)
-        except (RequestError, ToolFailedError) as error:
-            return failed_call(name, error)
-        return CallToolObservation(tool_name=name, result=result)
-
-    async def _run_tool(
-        self, name: str, arguments: Mapping[str, Any], timeout_s: float | None = None
-    ) -> dict[str, Any]:
-        tool = self._tools().get(name, self.mode)
-        call = functools.partial(tool.function, **tool.signature.bind(arguments))
-        try:
-            if tool.is_async:
-                limit = timeout_s or self._environment.TOOL_TIMEOUT_S
-                return call_result(await asyncio.wait_for(call(), limit))
-            return call_result(await self._lane.run(call))
-        except (Exception, SystemExit) as error:
-            raise tool_failure(name, error, self.mode) from error
+        return self._environment
 
     async def close(self) -> None:
         """Close the environment after whatever is under way, then its lane. Never raises."""
         async with self._turn:
             self.phase = CLOSED
-            # A construction whose caller was cancelled may still run; this waits for its end.
-            await self._lane.run(_do_nothing)
-            if self._environment is not None:
-                # A failure is told to the operator where it is raised; the slot is free anyway.
-                with contextlib.suppress(OpenEnvError):
+            try:
+                # A construction whose caller was cancelled may still run; wait for its end.
+                await self._lane.run(_do_nothing)
+                if self._environment is not None:
                     await self._perform(self._blueprint.close)
-            self._environment = None
-            await self._lane.close()
+            except OpenEnvError:
+                log.debug("Session %s: its environment failed to close", self.id)
+            finally:
+                self._environment = None
+                await self._lane.close()
 
-    async def _perform(self, operation: Operation, *args: Any, **kwargs: Any) -> Any:
+    async def _perform(self, operation: Operation, /, *args: Any, **kwargs: Any) -> Any:
         """Run a method of the author's; whatever it raises leaves as a typed error."""
         try:
             method = operation.of(self._environment)
@@ -259,20 +221,20 @@ class Session:
             return await self._lane.run(method, *args, **kwargs)
         except (ExecutionError, ToolFailedError):
             raise
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+        except BaseException as error:
+            if not is_authors(error):
                 raise
             raise self._failure(operation.name, error) from error
-        except (Exception, SystemExit) as error:
-            raise self._failure(operation.name, error) from error
 
-    def _failure(self, name: str, error: BaseException) -> ExecutionError:
-        """The typed error; in production the author's text stays in the log."""
-        log.error("%s.%s failed", self._blueprint.name, name, exc_info=error)
-        if self.mode is ServerMode.PRODUCTION:
-            return ExecutionError("The environment failed; the server's log tells why")
-        return ExecutionError(str(error) or type(error).__name__)
+    def _shaped(self, shape: Callable[[Any], Any], returned: Any) -> Any:
+        """What the author returned in the shape that is sent."""
+        try:
+            return shape(returned)
+        except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
+            raise self._failure("reply", error) from error
+
+    def _failure(self, member: str, error: BaseException) -> ExecutionError:
+        return execution_failure(f"{self._blueprint.name}.{member}", error, self.mode)
 
 
 def _do_nothing() -> None:

@@ -18,7 +18,8 @@ class Signature:
     """The keyword arguments of a callable.
 
     Args:
-        function: A function or method. Annotations that cannot be resolved count as `Any`.
+        function: A function or method. Annotations that cannot be resolved, or whose
+            values JSON cannot carry, count as `Any`.
         passed: How many of the first parameters the caller fills in itself (`self`, the action).
     """
 
@@ -91,12 +92,11 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _typed_dict(function: Callable[..., Any], known: dict[str, inspect.Parameter]) -> Any:
     hints = _hints(function)
-    fields: dict[str, Any] = {
-        name: (Required if parameter.default is parameter.empty else NotRequired)[
-            hints.get(name, Any)
-        ]
-        for name, parameter in known.items()
-    }
+    fields: dict[str, Any] = {}
+    for name, parameter in known.items():
+        hint = hints.get(name, Any)
+        needed = Required if parameter.default is parameter.empty else NotRequired
+        fields[name] = needed[hint if codec.is_supported(hint) else Any]
     return TypedDict("Arguments", fields)  # type: ignore[operator]
 
 

@@ -14,6 +14,7 @@ from openenv_lite.client.target import ASGIApp, ConnectionOptions, Target
 from openenv_lite.client.translation import ActT, Hooks, ObsT, StateT
 from openenv_lite.client.transport import AsyncTransport
 from openenv_lite.errors import (
+    ConfigurationError,
     ConnectionLostError,
     OpenEnvError,
     ReplyTimeoutError,
@@ -63,8 +64,14 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
         self._exchange = Exchange()
         self._words = self._translation()
         self._transport: AsyncTransport | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._children: list[Self] = []
         self._turn = asyncio.Lock()
+
+    @property
+    def base_url(self) -> str:
+        """Where the server is."""
+        return self.target.base_url
 
     def sync(self) -> "SyncEnvClient[ActT, ObsT, StateT]":
         """The same client for code without an event loop, with a session of its own."""
@@ -75,9 +82,10 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
 
         Raises:
             ConnectionFailedError: Nobody there, or the handshake was refused.
+            ConnectionLostError: An episode was lost, and nothing but a reset can follow.
         """
         async with self._turn:
-            await self._connection(beginning=True)
+            await self._connection()
         return self
 
     async def reset(self, **options: Any) -> StepResult:
@@ -149,9 +157,10 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
         except TimeoutError:
             raise ReplyTimeoutError(f"No reply within {patience} s") from None
 
-    async def _connection(self, beginning: bool) -> AsyncTransport:
+    async def _connection(self, beginning: bool = False) -> AsyncTransport:
         """The connection, made or made again where there is none."""
         if self._transport is not None:
+            self._check_loop()
             loss = await self._transport.loss()
             if loss is None:
                 return self._transport
@@ -161,8 +170,15 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
             AsyncSocket(self.target) if self.target.app is None else AsyncInProcess(self.target)
         )
         self._exchange.opened(session, await transport.connect(session))
-        self._transport = transport
+        self._transport, self._loop = transport, asyncio.get_running_loop()
         return transport
+
+    def _check_loop(self) -> None:
+        if self._loop is not asyncio.get_running_loop():
+            raise ConfigurationError(
+                "This client is connected on another event loop, where its connection lives; "
+                "keep to one asyncio.run(...), or use sync()"
+            )
 
     async def _abandon(self, transport: AsyncTransport, error: OpenEnvError) -> None:
         """Let go of a connection that is of no use any more, unless a close has done so."""

@@ -10,8 +10,9 @@ from typing import Any
 
 import picows
 
-from openenv_lite.client.inbox import Inbox, lost
+from openenv_lite.client.inbox import Inbox
 from openenv_lite.client.target import Target
+from openenv_lite.client.transport import lost
 from openenv_lite.errors import ConnectionFailedError, ConnectionLostError
 
 __all__ = ["AsyncSocket"]

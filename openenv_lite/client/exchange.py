@@ -5,17 +5,13 @@ it is owed: the reply to the latest request is the one that settles the debt, an
 before it belongs to a call that has given up waiting.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from openenv_lite.errors import (
     ConnectionLostError,
-    ExecutionError,
-    InvalidMessageError,
     OpenEnvError,
     SessionAttachedError,
     SessionError,
-    UnknownSessionError,
 )
 
 __all__ = [
@@ -24,7 +20,6 @@ __all__ = [
     "READ_STATE",
     "SESSION_HEADER",
     "Exchange",
-    "error_of",
     "request",
 ]
 
@@ -114,41 +109,3 @@ class Exchange:
     def ended(self) -> None:
         """Nothing is left of the session, and no episode was lost: whatever follows begins anew."""
         self._resumable = self._loss = None
-
-
-def error_of(data: Mapping[str, Any]) -> OpenEnvError:
-    """The typed error for the `data` of an error frame.
-
-    An unknown code gives an `OpenEnvError` with the code among its details.
-    """
-    details = {key: value for key, value in data.items() if key not in ("message", "code")}
-    message, code = str(data.get("message", "")), str(data.get("code", ""))
-    kind = _ERRORS.get(code)
-    if kind is None:
-        return OpenEnvError(message, code=code, **details)
-    if kind is SessionError:
-        kind = session_error(message)
-    return kind(message, **details)
-
-
-def session_error(message: str) -> type[SessionError]:
-    """Which session error a text of OpenEnv's means; the wire has one code for all of them."""
-    if message.startswith("Unknown session_id"):
-        return UnknownSessionError
-    if message.endswith("already has an attached WebSocket"):
-        return SessionAttachedError
-    return SessionError
-
-
-def _tree(kind: type[OpenEnvError]) -> Iterator[type[OpenEnvError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _tree(child)
-
-
-_ERRORS: dict[str, type[OpenEnvError]] = {
-    **{kind.code: kind for kind in _tree(OpenEnvError) if "code" in vars(kind)},
-    # Codes that several classes share: the class a server means by them.
-    ExecutionError.code: ExecutionError,
-    InvalidMessageError.code: InvalidMessageError,
-}

@@ -9,7 +9,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
-from openenv_lite.client.inbox import lost
+from openenv_lite.client.transport import lost
 from openenv_lite.errors import ConnectionLostError
 
 __all__ = ["FrameStream"]

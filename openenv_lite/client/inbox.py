@@ -5,17 +5,7 @@ from collections import deque
 
 from openenv_lite.errors import ConnectionLostError
 
-__all__ = ["Inbox", "lost"]
-
-
-def lost(close_code: int, reason: str) -> ConnectionLostError:
-    """The error for a closed connection, with the WebSocket close code (1006: no close frame)."""
-    because = f": {reason}" if reason else ""
-    return ConnectionLostError(
-        f"The connection was lost (close code {close_code}{because})",
-        close_code=close_code,
-        reason=reason,
-    )
+__all__ = ["Inbox"]
 
 
 class Inbox:

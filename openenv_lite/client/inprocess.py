@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from openenv_lite.client.inbox import Inbox, lost
+from openenv_lite.client.inbox import Inbox
 from openenv_lite.client.target import Target
+from openenv_lite.client.transport import lost
 from openenv_lite.errors import ConnectionFailedError, ConnectionLostError
 
 __all__ = ["AsyncInProcess"]
@@ -22,7 +23,8 @@ class AsyncInProcess:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._inbox = Inbox()
+        self.inbox = Inbox()
+        """What the app has sent."""
         self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
@@ -42,15 +44,19 @@ class AsyncInProcess:
 
     async def loss(self) -> ConnectionLostError | None:
         """See `AsyncTransport`."""
-        return self._inbox.loss
+        return self.inbox.loss
 
     async def send(self, frame: bytes) -> None:
         """See `AsyncTransport`."""
+        self.pass_on(frame)
+
+    def pass_on(self, frame: bytes) -> None:
+        """Lay a frame ready for the app, which takes it when the loop runs."""
         self._to_app.put_nowait({"type": "websocket.receive", "text": frame.decode()})
 
     async def receive(self) -> bytes:
         """See `AsyncTransport`."""
-        return await self._inbox.get()
+        return await self.inbox.get()
 
     async def close(self, wait_s: float) -> None:
         """See `AsyncTransport`; the app gets 5 s to clean up, then its task is cancelled."""
@@ -83,7 +89,7 @@ class AsyncInProcess:
                 self._accepted.set_result({k.decode().lower(): v.decode() for k, v in pairs})
             case "websocket.send":
                 text = message.get("text")
-                self._inbox.put(message["bytes"] if text is None else text.encode())
+                self.inbox.put(message["bytes"] if text is None else text.encode())
             case "websocket.close":
                 code = message.get("code", _NORMAL)
                 self._end(lost(code, message.get("reason") or ""))
@@ -93,7 +99,7 @@ class AsyncInProcess:
         self._to_app.put_nowait({"type": "websocket.disconnect", "code": code, "reason": ""})
 
     def _end(self, loss: ConnectionLostError) -> None:
-        self._inbox.end(loss)
+        self.inbox.end(loss)
         if not self._accepted.done():
             refusal = ConnectionFailedError(f"The app refused the WebSocket: {loss.message}")
             refusal.__cause__ = loss.__cause__

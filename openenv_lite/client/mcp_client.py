@@ -124,7 +124,7 @@ class MCPToolClient(EnvClient[Any, Observation, State]):
 
     async def connect(self) -> Self:
         """Create the session now rather than on the first call."""
-        await self._join(beginning=True)
+        await self._join()
         return self
 
     async def list_tools(self, use_cache: bool = True) -> list[ToolSpec]:
@@ -179,7 +179,7 @@ class MCPToolClient(EnvClient[Any, Observation, State]):
         with self._lease.watched():
             return await self._poster.call(method, self._lease.params(**params))
 
-    async def _connection(self, beginning: bool) -> AsyncTransport:
+    async def _connection(self, beginning: bool = False) -> AsyncTransport:
         await self._join(beginning)
         self._exchange.attach = self._lease.session
         return await super()._connection(beginning)
@@ -203,7 +203,7 @@ class SyncMCPToolClient(SyncEnvClient[Any, Observation, State]):
 
     def connect(self) -> Self:
         """Create the session now rather than on the first call."""
-        self._join(beginning=True)
+        self._join()
         return self
 
     def list_tools(self, use_cache: bool = True) -> list[ToolSpec]:
@@ -247,7 +247,7 @@ class SyncMCPToolClient(SyncEnvClient[Any, Observation, State]):
         with self._lease.watched():
             return self._poster.call(method, self._lease.params(**params))
 
-    def _connection(self, beginning: bool) -> SyncTransport:
+    def _connection(self, beginning: bool = False) -> SyncTransport:
         self._join(beginning)
         self._exchange.attach = self._lease.session
         return super()._connection(beginning)

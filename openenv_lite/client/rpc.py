@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from openenv_lite import codec
-from openenv_lite.client.exchange import error_of, session_error
+from openenv_lite.client.remote_errors import error_of, session_error
 from openenv_lite.errors import (
     CapacityError,
     FactoryError,

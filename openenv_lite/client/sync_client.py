@@ -45,13 +45,19 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         self._transport: SyncTransport | None = None
         self._children: list[Self] = []
 
+    @property
+    def base_url(self) -> str:
+        """Where the server is."""
+        return self.target.base_url
+
     def connect(self) -> Self:
         """Connect now rather than on the first call.
 
         Raises:
             ConnectionFailedError: Nobody there, or the handshake was refused.
+            ConnectionLostError: An episode was lost, and nothing but a reset can follow.
         """
-        self._connection(beginning=True)
+        self._connection()
         return self
 
     def reset(self, **options: Any) -> StepResult:
@@ -134,7 +140,7 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         except TimeoutError:
             raise ReplyTimeoutError(f"No reply within {patience} s") from None
 
-    def _connection(self, beginning: bool) -> SyncTransport:
+    def _connection(self, beginning: bool = False) -> SyncTransport:
         """The connection, made or made again where there is none."""
         if self._transport is not None:
             loss = self._transport.loss()

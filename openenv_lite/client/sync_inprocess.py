@@ -45,11 +45,11 @@ class SyncInProcess:
 
     def loss(self) -> ConnectionLostError | None:
         """See `SyncTransport`."""
-        return self._loop.run(self._inner.loss())
+        return self._inner.inbox.loss
 
     def send(self, frame: bytes) -> None:
         """See `SyncTransport`."""
-        self._loop.run(self._inner.send(frame))
+        self._inner.pass_on(frame)
 
     def receive(self, timeout_s: float | None) -> bytes:
         """See `SyncTransport`."""

@@ -6,17 +6,17 @@ notices before the next request goes out.
 """
 
 import contextlib
-import socket
 import ssl
 import time
 from collections.abc import Mapping
 
 from websockets.exceptions import InvalidHandshake, InvalidURI
-from websockets.uri import WebSocketURI, parse_uri
+from websockets.uri import parse_uri
 
 from openenv_lite.client.deadline import Deadline
 from openenv_lite.client.frame_stream import FrameStream
 from openenv_lite.client.target import Target
+from openenv_lite.client.tcp import open_socket
 from openenv_lite.errors import ConnectionFailedError, ConnectionLostError
 
 __all__ = ["SyncSocket"]
@@ -41,7 +41,9 @@ class SyncSocket:
             address = parse_uri(url)
             self._stream = FrameStream(address, self._settings.max_message_bytes)
             with contextlib.ExitStack() as on_failure:
-                self._socket = on_failure.enter_context(self._open(address))
+                self._socket = on_failure.enter_context(
+                    open_socket(address, self._settings.connect_timeout_s)
+                )
                 headers = self._shake_hands()
                 on_failure.pop_all()
             return headers
@@ -81,20 +83,6 @@ class SyncSocket:
         self._stream.close()
         self._flush()
         self._socket.close()
-
-    def _open(self, address: WebSocketURI) -> socket.socket:
-        opened = socket.create_connection(
-            (address.host, address.port), self._settings.connect_timeout_s
-        )
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not address.secure:
-            return opened
-        with contextlib.ExitStack() as on_failure:
-            on_failure.enter_context(opened)
-            context = ssl.create_default_context()
-            wrapped = context.wrap_socket(opened, server_hostname=address.host)
-            on_failure.pop_all()
-        return wrapped
 
     def _shake_hands(self) -> Mapping[str, str]:
         """Ask for the upgrade and return the headers of the response."""

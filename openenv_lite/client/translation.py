@@ -11,7 +11,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin
 import msgspec
 
 from openenv_lite import codec
-from openenv_lite.client.exchange import error_of, request
+from openenv_lite.client.exchange import request
+from openenv_lite.client.remote_errors import error_of
 from openenv_lite.types import Reward, StepResult
 
 __all__ = ["Hooks", "Payload", "Translation", "open_struct", "result_of"]

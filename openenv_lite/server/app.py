@@ -80,6 +80,7 @@ class HTTPEnvServer:
         @contextlib.asynccontextmanager
         async def lifespan(application: Any) -> AsyncIterator[Any]:
             async with inner(application) as state:
+                self.pool.start()
                 try:
                     yield state
                 finally:
@@ -119,7 +120,7 @@ def create_app(
     server = HTTPEnvServer(env, action_cls, observation_cls, **given)
     app = Starlette(exception_handlers={HTTPException: http_exception})
     app.router.redirect_slashes = False
-    server.register_routes(app, mode or os.environ.get("OPENENV_MODE", ServerMode.SIMULATION))
+    server.register_routes(app, mode or os.environ.get("OPENENV_MODE") or ServerMode.SIMULATION)
     app.state.server = server
     return app
 

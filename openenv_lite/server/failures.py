@@ -1,6 +1,5 @@
 """The one door by which an error leaves the server, whatever the transport."""
 
-import logging
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -8,12 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from openenv_lite import codec
-from openenv_lite.errors import CapacityError, ExecutionError, InvalidMessageError, OpenEnvError
+from openenv_lite.errors import CapacityError, InvalidMessageError, OpenEnvError
+from openenv_lite.failures import execution_failure
 from openenv_lite.types import ServerMode
 
 __all__ = ["http_exception", "http_failure", "json_response", "typed"]
-
-log = logging.getLogger(__name__)
 
 
 def typed(error: Exception, mode: ServerMode) -> OpenEnvError:
@@ -24,10 +22,7 @@ def typed(error: Exception, mode: ServerMode) -> OpenEnvError:
     """
     if isinstance(error, OpenEnvError):
         return error
-    log.error("A request failed", exc_info=error)
-    if mode is ServerMode.PRODUCTION:
-        return ExecutionError("The environment failed; the server's log tells why")
-    return ExecutionError(str(error) or type(error).__name__)
+    return execution_failure("A reply", error, mode)
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

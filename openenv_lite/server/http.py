@@ -116,7 +116,8 @@ async def _body(request: Request, kind: Any, required: bool = True) -> dict[str,
     except InvalidMessageError as error:
         faults = [{**each, "loc": ["body", *each["loc"]]} for each in error.errors]
         raise InvalidMessageError(error.message, errors=faults) from None
-    return {name: getattr(known, name, given) for name, given in body.items()}
+    checked = {name: getattr(known, name) for name in known.__struct_fields__ if name in body}
+    return {**body, **checked}
 
 
 def _parse(text: bytes) -> Any:

@@ -1,0 +1,59 @@
+"""The group of commands, and the one door by which an error leaves it: one line, one code."""
+
+import sys
+from typing import Any
+
+import click
+
+from openenv_lite import __version__
+from openenv_lite.cli.demo import demo
+from openenv_lite.cli.rollout import rollout
+from openenv_lite.cli.serve import serve
+from openenv_lite.errors import ConfigurationError, OpenEnvError
+
+__all__ = ["cli"]
+
+_USAGE, _FAILURE, _INTERRUPTED = 2, 1, 130
+
+
+class _OneLineErrors(click.Group):
+    """Tells every error in one line on stderr."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and exit: 0, 1 for a failure, 2 for usage, 130 if interrupted."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+        except click.Abort:
+            code = _INTERRUPTED
+        except click.ClickException as error:
+            code = _tell(_with_help(error), error.exit_code)
+        except ConfigurationError as error:
+            code = _tell(error.message, _USAGE)
+        except OpenEnvError as error:
+            code = _tell(f"{type(error).__name__}: {error.message}", _FAILURE)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _with_help(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    text = error.format_message()
+    return text if context is None else f"{text} See {context.command_path} --help"
+
+
+def _tell(text: str, code: int) -> int:
+    click.echo(f"openenv-lite: {' '.join(text.split())}", err=True)
+    return code
+
+
+@click.group(cls=_OneLineErrors, invoke_without_command=True)
+@click.version_option(__version__, prog_name="openenv-lite")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Environments for agentic RL: serve them, roll episodes out, see a demo."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for _command in (serve, rollout, demo):
+    cli.add_command(_command)

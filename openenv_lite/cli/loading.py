@@ -1,0 +1,208 @@
+"""From what a user names on the command line to something that can be served."""
+
+import functools
+import importlib
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+
+from openenv_lite.environment import Environment
+from openenv_lite.errors import ConfigurationError
+from openenv_lite.server import create_app
+from openenv_lite.signature import is_async, return_type
+from openenv_lite.types import ServerMode
+
+__all__ = ["ASGIApp", "Plan", "attribute"]
+
+ASGIApp = Callable[..., Any]
+
+_APP_LINE = re.compile(r"^app:\s*[\"']?([\w.:]+)", re.MULTILINE)
+_EXTRAS = {"gymnasium": "gym", "numpy": "gym", "PIL": "gym"}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to serve and how; plain values, so that it can travel to a worker process."""
+
+    target: str
+    """`pkg.module`, `pkg.module:name`, or a folder."""
+    arguments: dict[str, Any] = {}
+    """For the environment's constructor or factory."""
+    mode: ServerMode = ServerMode.SIMULATION
+    max_concurrent_envs: int | None = None
+    control_token: str | None = None
+
+    def app(self) -> ASGIApp:
+        """Find the target and make it an ASGI app.
+
+        Raises:
+            ConfigurationError: There is nothing to serve by that name, or not this way.
+        """
+        self._export()
+        found = _find(self.target, bool(self.arguments))
+        if inspect.isroutine(found) and not _is_asgi(found):
+            found = _call_factory(found, self.arguments)
+        elif self.arguments and _is_asgi(found):
+            raise ConfigurationError(
+                f"{self.target} is a ready app and takes no --env: name its environment class"
+            )
+        return self._own(found) if _is_asgi(found) else self._served(found)
+
+    def _export(self) -> None:
+        """Tell apps that call `create_app` themselves; it reads these variables."""
+        settings = {
+            "OPENENV_MODE": self.mode.value,
+            "MAX_CONCURRENT_ENVS": self.max_concurrent_envs,
+            "OPENENV_CONTROL_TOKEN": self.control_token,
+        }
+        os.environ.update({k: str(v) for k, v in settings.items() if v is not None})
+
+    def _own(self, app: ASGIApp) -> ASGIApp:
+        paths = {getattr(route, "path", None) for route in getattr(app, "routes", ())}
+        if self.mode is ServerMode.PRODUCTION and "/reset" in paths:
+            raise ConfigurationError(
+                f"{self.target} fixes its mode and has control routes: leave mode= out of its "
+                "create_app, or name its environment class"
+            )
+        return app
+
+    def _served(self, kind: Callable[..., Any]) -> Starlette:
+        if self.arguments and inspect.isclass(kind):
+            _check_arguments(kind, self.arguments)
+            kind = functools.partial(kind, **self.arguments)
+        return create_app(
+            kind,
+            mode=self.mode,
+            max_concurrent_envs=self.max_concurrent_envs,
+            control_token=self.control_token,
+        )
+
+
+def _is_asgi(found: Any) -> bool:
+    """Whether it is an app: a coroutine function, or an instance that can be called."""
+    if inspect.isclass(found) or isinstance(found, functools.partial):
+        return False
+    return is_async(found) if inspect.isroutine(found) else callable(found)
+
+
+def _call_factory(factory: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """What the factory makes, if that is a class or an app; else the factory, bound."""
+    _check_arguments(factory, arguments)
+    bound = functools.partial(factory, **arguments)
+    made = return_type(factory)
+    if inspect.isclass(made) and issubclass(made, Environment):
+        return bound
+    made = bound()
+    if inspect.isclass(made) or isinstance(made, functools.partial) or _is_asgi(made):
+        return made
+    if is_async(getattr(made, "close", None)):
+        raise ConfigurationError(f"Annotate the return type of {factory.__name__}")
+    made.close()
+    return bound
+
+
+def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"--env does not fit {function.__name__}{signature}: {error}"
+        ) from None
+
+
+def _find(target: str, with_arguments: bool) -> Any:
+    folder = Path(target)
+    is_package = (folder / "__init__.py").exists()
+    if folder.is_dir() and (folder.name != target or not is_package):
+        return _in_folder(folder.resolve(), is_package, with_arguments)
+    _search_in(Path.cwd())
+    module, _, name = target.partition(":")
+    return attribute(module, name) if name else _in_module(module)
+
+
+def _in_folder(folder: Path, is_package: bool, with_arguments: bool) -> Any:
+    """The app its `openenv.yaml` names; with arguments, its package's environment."""
+    _search_in(folder.parent if is_package else folder)
+    prefix = f"{folder.name}." if is_package else ""
+    app = _named_app(folder)
+    if app is None or (with_arguments and is_package):
+        return _in_module(folder.name)
+    module, _, name = app.partition(":")
+    return attribute(prefix + module, name or "app")
+
+
+def _named_app(folder: Path) -> str | None:
+    manifest = folder / "openenv.yaml"
+    match = _APP_LINE.search(manifest.read_text()) if manifest.exists() else None
+    if match:
+        return match[1]
+    return "server.app:app" if (folder / "server" / "app.py").exists() else None
+
+
+def _search_in(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def attribute(module: str, name: str) -> Any:
+    """`name`, which may have dots, of a module.
+
+    Raises:
+        ConfigurationError: No such module or name, or importing it failed.
+    """
+    value = _imported(module)
+    for part in name.split("."):
+        if not hasattr(value, part):
+            raise ConfigurationError(f"{module} has no {name!r}: check the name after the colon")
+        value = getattr(value, part)
+    return value
+
+
+def _in_module(name: str) -> Any:
+    """The module's function `environment`, its only environment class, or its `app`."""
+    module = _imported(name)
+    if inspect.isfunction(getattr(module, "environment", None)):
+        return module.environment
+    kinds = [kind for kind in vars(module).values() if _is_own_environment(kind, name)]
+    if len(kinds) > 1:
+        names = " or ".join(f"{name}:{kind.__name__}" for kind in kinds)
+        raise ConfigurationError(f"{name} has several environments: name one, {names}")
+    found = kinds[0] if kinds else getattr(module, "app", None)
+    if found is None:
+        raise ConfigurationError(
+            f"{name} has no environment class and no app: name what to serve as {name}:NAME"
+        )
+    return found
+
+
+def _is_own_environment(kind: Any, module: str) -> bool:
+    own = inspect.isclass(kind) and issubclass(kind, Environment)
+    return own and f"{kind.__module__}.".startswith(f"{module}.")
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(_missing(name, error.name or name)) from error
+    except Exception as error:  # whatever an author's module does while it is imported
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigurationError(
+            f"{name} cannot be imported: {type(error).__name__}: {error} "
+            f"({where.filename}, line {where.lineno})"
+        ) from error
+
+
+def _missing(wanted: str, absent: str) -> str:
+    if f"{wanted}.".startswith(f"{absent}."):
+        return f"No module {absent!r}: name a folder, or a module importable from this one"
+    package = f"'openenv-lite[{_EXTRAS[absent]}]'" if absent in _EXTRAS else absent
+    return f"{wanted} needs {absent}: run pip install {package}"

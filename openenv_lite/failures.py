@@ -1,0 +1,81 @@
+"""What an author's code raised, as typed errors: said to the peer, and whole to the operator."""
+
+import asyncio
+import logging
+
+from openenv_lite.errors import (
+    ExecutionError,
+    InvalidArgumentsError,
+    OpenEnvError,
+    RequestError,
+    ToolFailedError,
+    UnknownToolError,
+)
+from openenv_lite.types import CallToolObservation, ServerMode, ToolError, ToolErrorType
+
+__all__ = ["execution_failure", "failed_call", "is_authors", "tool_failure"]
+
+log = logging.getLogger(__name__)
+
+
+def is_authors(error: BaseException) -> bool:
+    """Whether what was caught around an author's code came from it.
+
+    A cancellation of the calling task, a Ctrl-C and the closing of a coroutine did not, and must
+    go on their way. Everything else did: `SystemExit`, a panic of a native library, an
+    `asyncio.CancelledError` that nobody asked for.
+    """
+    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+        return False
+    if not isinstance(error, asyncio.CancelledError):
+        return True
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return True  # on a thread of the session's own there is nothing to cancel
+    return task is not None and not task.cancelling()
+
+
+def execution_failure(where: str, error: BaseException, mode: ServerMode) -> ExecutionError:
+    """The typed error for what a method raised.
+
+    In production the text stays in the log: it may hold paths, keys or another user's data. An
+    author who wants it read there raises `ExecutionError` or `ToolFailedError`.
+    """
+    log.error("%s failed", where, exc_info=error)
+    if mode is ServerMode.PRODUCTION:
+        return ExecutionError("The environment failed; the server's log tells why")
+    return ExecutionError(_text_of(error))
+
+
+def tool_failure(name: str, error: BaseException, mode: ServerMode) -> OpenEnvError:
+    """The typed error for what a tool raised, by the same rule."""
+    if isinstance(error, RequestError | ToolFailedError):
+        return error
+    if isinstance(error, TimeoutError):
+        return ToolFailedError(f"Tool {name!r} timed out", error_type="timeout")
+    log.error("Tool %r failed", name, exc_info=error)
+    if mode is ServerMode.PRODUCTION:
+        return ToolFailedError(f"Error calling tool {name!r}")
+    return ToolFailedError(f"Error calling tool {name!r}: {_text_of(error)}")
+
+
+def failed_call(name: str, error: OpenEnvError) -> CallToolObservation:
+    """The observation of a tool call that gave no result."""
+    return CallToolObservation(
+        tool_name=name, error=ToolError(error_type=_error_type(error), message=error.message)
+    )
+
+
+def _error_type(error: OpenEnvError) -> ToolErrorType:
+    if isinstance(error, UnknownToolError):
+        return "tool_not_found"
+    if isinstance(error, InvalidArgumentsError):
+        return "invalid_args"
+    kind: ToolErrorType = error.details.get("error_type", "execution_error")
+    return kind
+
+
+def _text_of(error: BaseException) -> str:
+    """What it says, fit to be sent: it may hold undecodable file names, or nothing."""
+    return str(error).encode(errors="replace").decode() or type(error).__name__
