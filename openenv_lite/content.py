@@ -52,8 +52,11 @@ class Audio(_Media, frozen=True, kw_only=True):
 
 
 def _media_block(kind: str, data: bytes, mime_type: str) -> dict[str, Any]:
-    text = base64.b64encode(data).decode()
-    return {"type": kind, "data": text, "mimeType": mime_type, "annotations": None, "meta": None}
+    return _block(kind, base64.b64encode(data).decode(), mime_type)
+
+
+def _block(kind: str, data: str, mime_type: str) -> dict[str, Any]:
+    return {"type": kind, "data": data, "mimeType": mime_type, "annotations": None, "meta": None}
 
 
 def _text_block(text: str) -> dict[str, Any]:
@@ -65,8 +68,9 @@ def _foreign_block(value: Any) -> dict[str, Any] | None:
     for method in ("to_image_content", "to_audio_content"):
         convert = getattr(value, method, None)
         if convert is not None:
-            block: dict[str, Any] = codec.to_builtins(convert())
-            return block
+            block = convert()
+            mime_type = getattr(block, "mime_type", None) or block.mimeType
+            return _block(block.type, block.data, mime_type)
     return None
 
 

@@ -54,7 +54,7 @@ def _tool(server: Any, declared: Any) -> Tool:
 
 def _function(server: Any, declared: Any) -> Callable[..., Any]:
     function = getattr(declared, "fn", None)
-    if function is not None and not _wants_context(function):
+    if function is not None and not _needs_their_call(function):
         return function  # type: ignore[no-any-return]
 
     async def call(**arguments: Any) -> Any:
@@ -64,9 +64,14 @@ def _function(server: Any, declared: Any) -> Callable[..., Any]:
     return call
 
 
-def _wants_context(function: Callable[..., Any]) -> bool:
-    annotations = inspect.get_annotations(function).values()
-    return any("Context" in getattr(each, "__name__", str(each)) for each in annotations)
+def _needs_their_call(function: Callable[..., Any]) -> bool:
+    """Whether it takes a context of theirs, or a default that only their validation resolves."""
+    parameters = inspect.signature(function).parameters.values()
+    return any(
+        "Context" in getattr(each.annotation, "__name__", str(each.annotation))
+        or hasattr(each.default, "get_default")
+        for each in parameters
+    )
 
 
 def _plain(result: Any) -> Any:

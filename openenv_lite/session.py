@@ -8,7 +8,7 @@ import asyncio
 import functools
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from openenv_lite import codec
@@ -48,6 +48,8 @@ __all__ = ["Session"]
 log = logging.getLogger(__name__)
 
 _NO_OPTIONS: Mapping[str, Any] = {}
+_UNSENDABLE = (TypeError, ValueError, NotImplementedError, RecursionError)
+"""What taking an author's value apart raises where JSON cannot carry it."""
 
 
 class Session:
@@ -153,7 +155,10 @@ class Session:
         self._counted.step_count += 1
 
     def _conclude(self, observation: Any, following: Phase) -> StepResult:
-        result: StepResult = self._shaped(result_of, observation)
+        try:
+            result = result_of(observation)
+        except _UNSENDABLE as error:
+            raise self._failure("observation", error) from error
         self.phase = DONE if result.done else following
         return result
 
@@ -161,7 +166,11 @@ class Session:
         """The inner state as plain values."""
         async with self._turn:
             advance(STATE, self.phase)
-            return self._shaped(_plain_state, await self._perform(self._blueprint.state))
+            state = await self._perform(self._blueprint.state)
+            try:
+                return _plain_state(state)
+            except _UNSENDABLE as error:
+                raise self._failure("state", error) from error
 
     async def metadata(self) -> Any:
         """What `get_metadata` returns."""
@@ -225,13 +234,6 @@ class Session:
             if not is_authors(error):
                 raise
             raise self._failure(operation.name, error) from error
-
-    def _shaped(self, shape: Callable[[Any], Any], returned: Any) -> Any:
-        """What the author returned in the shape that is sent."""
-        try:
-            return shape(returned)
-        except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
-            raise self._failure("reply", error) from error
 
     def _failure(self, member: str, error: BaseException) -> ExecutionError:
         return execution_failure(f"{self._blueprint.name}.{member}", error, self.mode)

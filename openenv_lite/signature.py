@@ -1,12 +1,13 @@
 """What a callable takes, read once: names, types, defaults, JSON Schema, and a checked binding."""
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NotRequired, Required, TypedDict, get_type_hints
 
 from openenv_lite import codec
-from openenv_lite.errors import InvalidArgumentsError, InvalidMessageError
+from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
 
 __all__ = ["Signature", "is_async", "return_type"]
 
@@ -28,6 +29,11 @@ class Signature:
         self.takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
         self._passed = {p.name for p in parameters[:passed]}
         self._known = {p.name: p for p in parameters[passed:] if p.kind in _KEYWORDS}
+        nameless = [p.name for p in parameters[passed:] if p.kind is p.POSITIONAL_ONLY]
+        if nameless:
+            raise ConfigurationError(
+                f"{function!r}: {nameless[0]!r} is positional-only, but arguments come by name"
+            )
         self._kind = _typed_dict(function, self._known)
         self._described = _argument_descriptions(inspect.getdoc(function) or "")
 
@@ -67,7 +73,8 @@ class Signature:
         schema.pop("title", None)
         schema["additionalProperties"] = self.takes_any
         for name, field in schema.get("properties", {}).items():
-            field.update(_default_of(self._known[name]))
+            if self._known[name].default is not inspect.Parameter.empty:
+                field.update(_default_of(self._known[name]))
             if name in self._described:
                 field.setdefault("description", self._described[name])
         return schema
@@ -75,7 +82,9 @@ class Signature:
 
 def is_async(function: Any) -> bool:
     """Whether calling it gives an awaitable; looks through decorators that kept `__wrapped__`."""
-    return inspect.iscoroutinefunction(inspect.unwrap(function))
+    unwrapped = inspect.unwrap(function)
+    as_object = getattr(unwrapped, "__call__", None)  # noqa: B004  asked for, not tested
+    return any(map(inspect.iscoroutinefunction, (unwrapped, as_object)))
 
 
 def return_type(function: Callable[..., Any]) -> Any:
@@ -84,10 +93,12 @@ def return_type(function: Callable[..., Any]) -> Any:
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    while isinstance(function, functools.partial):
+        function = function.func
     try:
         return get_type_hints(function, include_extras=True)
-    except NameError:  # a name local to the author's function
-        return {}
+    except (NameError, SyntaxError, TypeError, AttributeError):
+        return {}  # a name local to the author's function, prose, or an object without hints
 
 
 def _typed_dict(function: Callable[..., Any], known: dict[str, inspect.Parameter]) -> Any:
@@ -101,9 +112,11 @@ def _typed_dict(function: Callable[..., Any], known: dict[str, inspect.Parameter
 
 
 def _default_of(parameter: inspect.Parameter) -> dict[str, Any]:
-    if isinstance(parameter.default, bool | int | float | str | list | dict | None):
-        return {"default": parameter.default}
-    return {}
+    try:
+        codec.encode(parameter.default)
+    except (TypeError, ValueError, NotImplementedError, RecursionError):
+        return {}
+    return {"default": parameter.default}
 
 
 def _unexpected(name: str, given: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Tool:
         input_schema: dict[str, Any] | None = None,
     ) -> None:
         self.function = function
-        self.name = _allowed(name or function.__name__)
+        self.name = _allowed(name or _name_of(function))
         self.mode = _mode(mode)
         self.is_async = is_async(function)
         self.signature = Signature(function)
@@ -99,6 +99,13 @@ class ToolRegistry:
             return function
 
         return register if function is None else register(function)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    name: str | None = getattr(function, "__name__", None)
+    if name is None:
+        raise ConfigurationError(f"{function!r} has no name of its own; give the tool a `name=`")
+    return name
 
 
 def _allowed(name: str) -> str:

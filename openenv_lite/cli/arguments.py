@@ -11,31 +11,26 @@ __all__ = ["control_token_option", "env_option"]
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class _KeyValue(click.ParamType):
-    """`KEY=VALUE`, the value as JSON where it is JSON, else as text."""
-
-    name = "KEY=VALUE"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
-        """`"n=3"` as `("n", 3)`, `"id=CartPole-v1"` as `("id", "CartPole-v1")`."""
-        key, separator, text = str(value).partition("=")
-        if not separator or not key.isidentifier():
-            self.fail(f"{value!r} is not KEY=VALUE.", param, ctx)
-        try:
-            return key, json.loads(text)
-        except ValueError:
-            return key, text
+def _as_dict(context: Any, parameter: Any, pairs: tuple[str, ...]) -> dict[str, Any]:
+    return dict(_key_and_value(pair) for pair in pairs)
 
 
-def _as_dict(context: Any, parameter: Any, pairs: Any) -> dict[str, Any]:
-    return dict(pairs)
+def _key_and_value(pair: str) -> tuple[str, Any]:
+    """`"n=3"` as `("n", 3)`; what is not JSON is text, as in `"id=CartPole-v1"`."""
+    key, separator, text = pair.partition("=")
+    if not separator or not key.isidentifier():
+        raise click.BadParameter(f"{pair!r} is not KEY=VALUE.")
+    try:
+        return key, json.loads(text)
+    except ValueError:
+        return key, text
 
 
 env_option: Decorator = click.option(
     "--env",
     "arguments",
     multiple=True,
-    type=_KeyValue(),
+    metavar="KEY=VALUE",
     callback=_as_dict,
     help="Argument of the environment's constructor or factory; may be given several times.",
 )

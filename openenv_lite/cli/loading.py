@@ -1,5 +1,6 @@
 """From what a user names on the command line to something that can be served."""
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -7,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from openenv_lite.server import create_app
 from openenv_lite.signature import is_async, return_type
 from openenv_lite.types import ServerMode
 
-__all__ = ["ASGIApp", "Plan", "attribute"]
+__all__ = ["ASGIApp", "Plan", "attribute", "has_controls"]
 
 ASGIApp = Callable[..., Any]
 
@@ -45,28 +46,28 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigurationError: There is nothing to serve by that name, or not this way.
         """
-        self._export()
-        found = _find(self.target, bool(self.arguments))
-        if inspect.isroutine(found) and not _is_asgi(found):
-            found = _call_factory(found, self.arguments)
-        elif self.arguments and _is_asgi(found):
+        with _exported(self):
+            return self._make(_find(self.target, bool(self.arguments)))
+
+    def _make(self, found: Any) -> ASGIApp:
+        found = self._configured(found)
+        return self._own(found) if _is_asgi(found) else self._served(found)
+
+    def _configured(self, found: Any) -> Any:
+        """An app, or what makes environments, with the arguments put to use."""
+        if _is_asgi(found) and self.arguments:
             raise ConfigurationError(
                 f"{self.target} is a ready app and takes no --env: name its environment class"
             )
-        return self._own(found) if _is_asgi(found) else self._served(found)
-
-    def _export(self) -> None:
-        """Tell apps that call `create_app` themselves; it reads these variables."""
-        settings = {
-            "OPENENV_MODE": self.mode.value,
-            "MAX_CONCURRENT_ENVS": self.max_concurrent_envs,
-            "OPENENV_CONTROL_TOKEN": self.control_token,
-        }
-        os.environ.update({k: str(v) for k, v in settings.items() if v is not None})
+        if inspect.isroutine(found) and not _is_asgi(found):
+            return _call_factory(found, self.arguments)
+        if self.arguments:
+            _check_arguments(found, self.arguments)
+            return functools.partial(found, **self.arguments)
+        return found
 
     def _own(self, app: ASGIApp) -> ASGIApp:
-        paths = {getattr(route, "path", None) for route in getattr(app, "routes", ())}
-        if self.mode is ServerMode.PRODUCTION and "/reset" in paths:
+        if self.mode is ServerMode.PRODUCTION and has_controls(app):
             raise ConfigurationError(
                 f"{self.target} fixes its mode and has control routes: leave mode= out of its "
                 "create_app, or name its environment class"
@@ -74,15 +75,35 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return app
 
     def _served(self, kind: Callable[..., Any]) -> Starlette:
-        if self.arguments and inspect.isclass(kind):
-            _check_arguments(kind, self.arguments)
-            kind = functools.partial(kind, **self.arguments)
         return create_app(
             kind,
             mode=self.mode,
             max_concurrent_envs=self.max_concurrent_envs,
             control_token=self.control_token,
         )
+
+
+@contextlib.contextmanager
+def _exported(plan: Plan) -> Iterator[None]:
+    """Tell apps that call `create_app` themselves, which reads these variables."""
+    settings = {
+        "OPENENV_MODE": plan.mode.value,
+        "MAX_CONCURRENT_ENVS": plan.max_concurrent_envs,
+        "OPENENV_CONTROL_TOKEN": plan.control_token,
+    }
+    before = dict(os.environ)
+    os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
+    try:
+        yield
+    finally:
+        for name in settings:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+def has_controls(app: ASGIApp) -> bool:
+    """Whether the app's own routes let a trainer in."""
+    return "/reset" in {getattr(route, "path", None) for route in getattr(app, "routes", ())}
 
 
 def _is_asgi(found: Any) -> bool:
@@ -109,13 +130,24 @@ def _call_factory(factory: Callable[..., Any], arguments: dict[str, Any]) -> Any
 
 
 def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
-    signature = inspect.signature(function)
+    """Refuse now what would fail in every session."""
+    signature = _signature(function)
     try:
         signature.bind(**arguments)
     except TypeError as error:
         raise ConfigurationError(
             f"--env does not fit {function.__name__}{signature}: {error}"
         ) from None
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """What a call takes; of a class its constructor, which `Environment.__new__` hides."""
+    if not inspect.isclass(function):
+        return inspect.signature(function)
+    if function.__init__ is object.__init__:
+        return inspect.Signature()
+    parameters = inspect.signature(function.__init__).parameters
+    return inspect.Signature(list(parameters.values())[1:])
 
 
 def _find(target: str, with_arguments: bool) -> Any:

@@ -79,10 +79,13 @@ async def play_and_report(
         limits = options["concurrency"], options["max_steps"]
         summary = Summary()
         with _progress(console, len(seeds)) as advance:
-            await roll_out(
-                Rollout(connect, policy, seeds, *limits),
-                lambda episode: (summary.add(episode), write(episode), advance()),
-            )
+
+            def finished(episode: Episode) -> None:
+                summary.add(episode)
+                write(episode)
+                advance()
+
+            await roll_out(Rollout(connect, policy, seeds, *limits), finished)
     summary.print(console)
     return summary
 

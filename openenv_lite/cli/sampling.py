@@ -17,6 +17,8 @@ _DEPTH = 6
 _SPAN = 10
 """Range of an unbounded number, and the most items or letters beyond the least allowed."""
 
+_LETTERS = string.digits + string.ascii_letters + string.punctuation + " "
+
 
 class Sampler:
     """Draws values of one schema.
@@ -58,6 +60,8 @@ class Sampler:
         kind = schema.get("type", "object" if "properties" in schema else "string")
         if isinstance(kind, list):
             kind = rng.choice(kind)
+        if kind not in self._by_type:
+            raise ConfigurationError(f"Cannot draw a value of type {kind!r}: use --policy")
         return self._by_type[kind](schema, rng, depth)
 
     def _resolve(self, reference: str) -> Schema:
@@ -121,9 +125,10 @@ def _number(schema: Schema, rng: random.Random, depth: int) -> float:
 
 def _string(schema: Schema, rng: random.Random, depth: int) -> str:
     least = schema.get("minLength", 0)
-    length = rng.randint(max(least, 1), max(min(schema.get("maxLength", _SPAN), least + _SPAN), 1))
+    most = min(schema.get("maxLength", least + _SPAN), least + _SPAN)
+    length = rng.randint(min(max(least, 1), most), most)
     pattern = schema.get("pattern", "^[a-z ]*$")
-    letters = [each for each in string.printable if re.search(pattern, each)]
+    letters = [each for each in _LETTERS if re.search(pattern, each)]
     text = "".join(rng.choices(letters, k=length)) if letters else ""
     if not re.search(pattern, text):
         raise ConfigurationError(f"Cannot draw text for the pattern {pattern!r}: use --policy")

@@ -11,7 +11,7 @@ import msgspec
 import uvicorn
 
 from openenv_lite.cli.arguments import control_token_option, env_option
-from openenv_lite.cli.loading import ASGIApp, Plan
+from openenv_lite.cli.loading import ASGIApp, Plan, has_controls
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.types import ServerMode
 
@@ -122,7 +122,7 @@ def _log(level: str) -> None:
 
 
 def _serve_on_path(plan: Plan, app: ASGIApp, options: dict[str, Any]) -> None:
-    _announce(plan, f"unix:{options['uds']}")
+    _announce(plan, app, f"unix:{options['uds']}")
     _run(plan, app, options, uds=options["uds"])
 
 
@@ -130,7 +130,7 @@ def _serve_on_port(plan: Plan, app: ASGIApp, options: dict[str, Any]) -> None:
     """Listen before anything is said, so that whoever reads the line can connect."""
     listener = _listen(options["host"], options["port"])
     host, port = listener.getsockname()[:2]
-    _announce(plan, f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    _announce(plan, app, f"http://{f'[{host}]' if ':' in host else host}:{port}")
     if options["workers"] == 1:
         config = uvicorn.Config(app, log_level=options["log_level"], **_UVICORN)
         uvicorn.Server(config).run(sockets=[listener])
@@ -151,8 +151,12 @@ def _run(plan: Plan, app: ASGIApp, options: dict[str, Any], **address: Any) -> N
     )
 
 
-def _announce(plan: Plan, address: str) -> None:
-    click.echo(f"Serving {plan.target} in {plan.mode.value} mode on {address}")
+def _announce(plan: Plan, app: ASGIApp, address: str) -> None:
+    """One line, about what the app turned out to be."""
+    server = getattr(getattr(app, "state", None), "server", None)
+    what = plan.target if server is None else f"{server.blueprint.name} ({plan.target})"
+    mode = ServerMode.SIMULATION if has_controls(app) else plan.mode
+    click.echo(f"Serving {what} in {mode.value} mode on {address}")
 
 
 def _listen(host: str, port: int) -> socket.socket:
