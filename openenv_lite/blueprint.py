@@ -35,6 +35,9 @@ _TOOL_EVENTS: dict[type, Event] = {
 }
 
 
+_TELLS_NOTHING = (type(None), Any, object, Environment, MCPEnvironment)
+
+
 class Operation:
     """One member of an environment class: a method, sync or async, or the `state` property.
 
@@ -152,7 +155,7 @@ def _class_of(factory: Any) -> type:
     made = function if inspect.isclass(function) else return_type(function)
     if is_async(function):
         raise ConfigurationError(f"{function!r} is async; a factory is a plain function or class")
-    if inspect.isclass(made) and made not in (type(None), Environment, MCPEnvironment):
+    if inspect.isclass(made) and made not in _TELLS_NOTHING:
         return made
     probe = factory()
     if is_async(probe.close):

@@ -180,6 +180,8 @@ def _classify(text: str, given: Any) -> tuple[str, list[str | int]]:
         return "missing", [match[1]]
     if match := _MISTYPED.match(text):
         return _mistyped(match[1].split(" | ")[0], given), []
+    if text.startswith("Invalid enum value"):
+        return "literal_error", []
     if match := _BOUND.match(text):
         return _out_of_bounds(*match.groups()), []
     return "value_error", []
@@ -188,6 +190,8 @@ def _classify(text: str, given: Any) -> tuple[str, list[str | int]]:
 def _mistyped(expected: str, given: Any) -> str:
     if expected in _PARSED_FROM_TEXT and isinstance(given, str):
         return f"{expected}_parsing"
+    if expected == "bool" and isinstance(given, int | float):
+        return "bool_parsing"
     if expected == "int" and isinstance(given, float):
         return "int_from_float"
     return f"{_TYPE_NAMES.get(expected, expected)}_type"

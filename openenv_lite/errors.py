@@ -72,7 +72,8 @@ class OpenEnvError(RuntimeError):
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
-        self.message = message
+        # It may quote a file name that is not UTF-8, which no wire could carry.
+        self.message = message.encode(errors="replace").decode()
         self.details = details
         """What the wire carries beside `message` and `code`."""
 

@@ -77,5 +77,4 @@ def _error_type(error: OpenEnvError) -> ToolErrorType:
 
 
 def _text_of(error: BaseException) -> str:
-    """What it says, fit to be sent: it may hold undecodable file names, or nothing."""
-    return str(error).encode(errors="replace").decode() or type(error).__name__
+    return str(error) or type(error).__name__

@@ -98,7 +98,7 @@ class Session:
                 name = self._blueprint.name
                 log.exception("%s could not be built", name)
                 raise FactoryError(
-                    f"Environment factory '{name}' failed to create an instance.",
+                    f"Environment factory '{name}' failed to create instance.",
                     factory_name=name,
                 ) from error
             self.phase = FRESH

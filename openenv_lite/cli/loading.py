@@ -225,11 +225,15 @@ def _imported(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ConfigurationError(_missing(name, error.name or name)) from error
+    except ConfigurationError:
+        raise
     except Exception as error:  # whatever an author's module does while it is imported
         where = traceback.extract_tb(error.__traceback__)[-1]
+        place = (
+            "" if isinstance(error, SyntaxError) else f" ({where.filename}, line {where.lineno})"
+        )
         raise ConfigurationError(
-            f"{name} cannot be imported: {type(error).__name__}: {error} "
-            f"({where.filename}, line {where.lineno})"
+            f"{name} cannot be imported: {type(error).__name__}: {error}{place}"
         ) from error
 
 

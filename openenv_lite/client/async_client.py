@@ -110,8 +110,7 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
         """A connected client of its own session on the same server, closed with this one."""
         child = copy.copy(self)
         child._begin()
-        await child.connect()
-        self._children.append(child)
+        self._children.append(await child.__aenter__())
         return child
 
     async def close(self) -> None:
@@ -127,7 +126,11 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
     disconnect = close
 
     async def __aenter__(self) -> Self:
-        return await self.connect()
+        try:
+            return await self.connect()
+        except BaseException:
+            await self.close()
+            raise
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()

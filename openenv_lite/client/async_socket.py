@@ -108,6 +108,8 @@ class _Listener(picows.WSListener):
         self._parts: list[bytes] = []
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if frame.payload_size > self._limit:
+            return  # picows is about to disconnect for it, and delivers it all the same
         if frame.msg_type is _TEXT and frame.fin:
             self._inbox.put(frame.get_payload_as_bytes())
         elif frame.msg_type in _DATA:
@@ -127,7 +129,8 @@ class _Listener(picows.WSListener):
             self._parts.clear()
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
-        closing = transport.close_handshake.recv if transport.close_handshake else None
+        handshake = transport.close_handshake
+        closing = (handshake.recv or handshake.sent) if handshake else None
         if closing is None:
             self._inbox.end(lost(_NO_CLOSE_FRAME, ""))
         else:

@@ -83,8 +83,7 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         child = copy.copy(self)
         child._owns_loop = False
         child._begin()
-        child.connect()
-        self._children.append(child)
+        self._children.append(child.__enter__())
         return child
 
     def close(self) -> None:
@@ -97,7 +96,11 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
     disconnect = close
 
     def __enter__(self) -> Self:
-        return self.connect()
+        try:
+            return self.connect()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
