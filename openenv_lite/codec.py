@@ -5,6 +5,7 @@ msgspec Structs, dataclasses and TypedDicts are native. Whatever offers Pydantic
 is never imported here. Decoding is lax as OpenEnv's is: `"5"` fits an `int`.
 """
 
+import inspect
 import json
 import re
 from typing import Any, TypeVar
@@ -180,7 +181,7 @@ def _classify(text: str, given: Any) -> tuple[str, list[str | int]]:
         return "missing", [match[1]]
     if match := _MISTYPED.match(text):
         return _mistyped(match[1].split(" | ")[0], given), []
-    if text.startswith("Invalid enum value"):
+    if text.startswith(("Invalid enum value", "Invalid value")):
         return "literal_error", []
     if match := _BOUND.match(text):
         return _out_of_bounds(*match.groups()), []
@@ -227,14 +228,35 @@ def json_schema(kind: Any) -> dict[str, Any]:
         [kind], schema_hook=_foreign_schema, ref_template="#/$defs/{name}"
     )
     definitions |= _hoisted(definitions)
+    for each in (schema, *definitions.values()):
+        _tidy(each)
     name = schema.get("$ref", "").rpartition("/")[2]
     if name:
         schema = dict(definitions[name])
     if name and not _mentions(definitions, name):
         del definitions[name]
+    config = getattr(kind, "__struct_config__", None)
+    if config is not None and config.tag is not None:
+        _untag(schema, config.tag_field, config.tag)
     if schema.get("type") == "object":
         schema.setdefault("additionalProperties", True)
     return {**schema, "$defs": definitions} if definitions else schema
+
+
+def _tidy(schema: dict[str, Any]) -> None:
+    """Leave out an empty list of required fields, and the indentation of a docstring."""
+    if not schema.get("required", True):
+        del schema["required"]
+    if "description" in schema:
+        schema["description"] = inspect.cleandoc(schema["description"])
+
+
+def _untag(schema: dict[str, Any], field: str, tag: str | int) -> None:
+    """A type that stands alone is decoded without its tag, so the tag is a default."""
+    constant = {"type": "string", "const": tag, "default": tag}
+    schema["properties"] = {**schema["properties"], field: constant}
+    schema["required"] = [name for name in schema["required"] if name != field]
+    _tidy(schema)
 
 
 def is_supported(kind: Any) -> bool:

@@ -36,6 +36,9 @@ class Lane(Protocol):
     async def close(self) -> None:
         """Wait for what was asked before, then end."""
 
+    def abandon(self) -> None:
+        """End after what was asked before, with nobody waiting for it."""
+
 
 class LoopLane:
     """Calls run on the event loop itself: no hop, but they must not wait."""
@@ -74,6 +77,9 @@ class LoopLane:
     async def close(self) -> None:
         """Nothing to end."""
 
+    def abandon(self) -> None:
+        """Nothing to end."""
+
 
 class ThreadLane:
     """Calls run on one thread that only this session uses."""
@@ -107,8 +113,12 @@ class ThreadLane:
 
     async def close(self) -> None:
         """Wait for the calls asked before, then let the thread end."""
-        self._jobs.put(None)
+        self.abandon()
         await asyncio.shield(self._ended)
+
+    def abandon(self) -> None:
+        """Let the thread end after the calls asked before."""
+        self._jobs.put(None)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -36,7 +36,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_sessions: int = 1
     idle_timeout_s: float = 900.0
     """A session that no WebSocket holds is closed after this long without a call."""
-    resume_grace_s: float = 30.0
+    resume_grace_s: float = 300.0
     """A session whose WebSocket broke waits this long for its client to come back."""
     queue_timeout_s: float = 0.0
     """How long an opening waits for a slot before it is refused."""
@@ -102,7 +102,10 @@ class Pool:
             FactoryError: The author's constructor raised; the slot is free again.
         """
         await self._take_slot()
-        session = Session(session_id or str(uuid.uuid4()), self.blueprint, mode)
+        try:
+            session = Session(session_id or str(uuid.uuid4()), self.blueprint, mode)
+        except RuntimeError as error:  # what Python says where the system grants no more threads
+            raise self._refusal(str(error)) from error
         self._sessions[session.id] = session
         try:
             await session.open()
@@ -147,11 +150,11 @@ class Pool:
             if turn in self._waiting:
                 self._waiting.remove(turn)
 
-    def _refusal(self) -> CapacityError:
+    def _refusal(self, reason: str = "Cannot accept new connections.") -> CapacityError:
         self._counts["refused"] += 1
         active, most = len(self._sessions), self.settings.max_sessions
         return CapacityError(
-            f"Server at capacity: {active}/{most} sessions active. Cannot accept new connections.",
+            f"Server at capacity: {active}/{most} sessions active. {reason}",
             active_sessions=active,
             max_sessions=most,
             retry_after=1.0,
@@ -239,6 +242,8 @@ class Pool:
 
     async def close(self, session: Session) -> None:
         """End the session and give its slot back, even if the caller is cancelled meanwhile."""
+        if self._sessions.get(session.id) is not session:
+            return
         task = self._closing.get(session.id)
         if task is None:
             task = self._closing[session.id] = asyncio.create_task(self._end(session))

@@ -205,19 +205,29 @@ class Session:
         return self._environment
 
     async def close(self) -> None:
-        """Close the environment after whatever is under way, then its lane. Never raises."""
-        async with self._turn:
-            self.phase = CLOSED
-            try:
-                # A construction whose caller was cancelled may still run; wait for its end.
-                await self._lane.run(_do_nothing)
-                if self._environment is not None:
-                    await self._perform(self._blueprint.close)
-            except OpenEnvError:
-                log.debug("Session %s: its environment failed to close", self.id)
-            finally:
-                self._environment = None
-                await self._lane.close()
+        """Close the environment after whatever is under way, then its lane.
+
+        Raises nothing of the author's. Cancelled, it leaves the lane to end by itself.
+        """
+        try:
+            async with self._turn:
+                await self._end()
+        except asyncio.CancelledError:
+            self._lane.abandon()
+            raise
+
+    async def _end(self) -> None:
+        self.phase = CLOSED
+        try:
+            # A construction whose caller was cancelled may still run; wait for its end.
+            await self._lane.run(_do_nothing)
+            if self._environment is not None:
+                await self._perform(self._blueprint.close)
+        except OpenEnvError:
+            log.debug("Session %s: its environment failed to close", self.id)
+        finally:
+            self._environment = None
+            await self._lane.close()
 
     async def _perform(self, operation: Operation, /, *args: Any, **kwargs: Any) -> Any:
         """Run a method of the author's; whatever it raises leaves as a typed error."""

@@ -72,8 +72,6 @@ class Signature:
         schema = codec.json_schema(self._kind)
         schema.pop("title", None)
         schema["additionalProperties"] = self.takes_any
-        if not schema["required"]:
-            del schema["required"]
         for name, field in schema.get("properties", {}).items():
             if self._known[name].default is not inspect.Parameter.empty:
                 field.update(_default_of(self._known[name]))

@@ -9,7 +9,7 @@ from openenv_lite.clock import Clock
 
 __all__ = ["Connection", "Disconnected", "ReadAhead"]
 
-_LEFT_ON_PURPOSE = frozenset({1000, 1001, 1005, 1012})
+_LEFT_ON_PURPOSE = frozenset({1000, 1001, 1012})
 
 
 class Disconnected(Exception):  # noqa: N818  an event of the connection, not an error

@@ -22,7 +22,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Who shows it has the trainer's controls on `/ws`, also in production; 16 characters."""
     idle_timeout_s: Seconds = 900.0
     """A session that no WebSocket holds ends after this long without a call."""
-    resume_grace_s: Seconds = 30.0
+    resume_grace_s: Seconds = 300.0
     """A session whose WebSocket broke can be resumed for this long."""
     queue_timeout_s: Seconds = 0.0
     """How long a client waits for a free environment before it is refused."""

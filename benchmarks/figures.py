@@ -1,0 +1,100 @@
+"""Rows of figures, one figure a round, and the ratios that are judged."""
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from benchmarks.drives.exchange import Sample
+
+__all__ = ["Bench", "Figures", "Ratio", "absent", "core_rates", "measure", "rates", "ratio"]
+
+T = TypeVar("T")
+
+
+class Figures(msgspec.Struct):
+    """What one contestant reached, round by round; empty where it is not installed."""
+
+    name: str
+    values: list[float]
+    note: str = ""
+
+
+class Ratio(msgspec.Struct):
+    """A quotient of two contestants, taken within each round."""
+
+    name: str
+    values: list[float]
+    bar: float | None = None
+    at_least: bool = True
+
+    @property
+    def verdict(self) -> str:
+        if self.bar is None:
+            return ""
+        if not self.values:
+            return "not measured"
+        median = statistics.median(self.values)
+        met = median >= self.bar if self.at_least else median < self.bar
+        return "met" if met else "not met"
+
+
+class Bench(msgspec.Struct):
+    """One table."""
+
+    name: str
+    title: str
+    unit: str
+    figures: list[Figures]
+    ratios: list[Ratio] = []
+
+    def values(self, name: str) -> list[float]:
+        return next((each.values for each in self.figures if each.name == name), [])
+
+
+def measure(runs: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Run A B C A B C ..., so that what disturbs the machine disturbs all alike."""
+    taken: dict[str, list[T]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            taken[name].append(run())
+    return taken
+
+
+def rates(samples: Mapping[str, list[Sample]]) -> list[Figures]:
+    """Steps per second; the note says how much of a core each side had."""
+    return [
+        Figures(name, [each.steps / each.seconds for each in taken], _shares(taken))
+        for name, taken in samples.items()
+    ]
+
+
+def core_rates(samples: Mapping[str, list[Sample]]) -> list[Figures]:
+    """Steps per second of the server's processor time."""
+    return [
+        Figures(name, [each.steps / each.server_cpu for each in taken], _shares(taken))
+        for name, taken in samples.items()
+    ]
+
+
+def _shares(taken: Sequence[Sample]) -> str:
+    server = statistics.median(each.server_cpu / each.seconds for each in taken)
+    load = statistics.median(each.load_cpu / each.seconds for each in taken)
+    return f"server {server:.0%}, load {load:.0%}"
+
+
+def absent(names: Iterable[str]) -> list[Figures]:
+    """Rows of contestants that are not installed."""
+    return [Figures(name, [], "not installed") for name in names]
+
+
+def ratio(
+    bench: Bench, over: str, under: Sequence[str], bar: float | None = None, at_least: bool = True
+) -> Ratio:
+    """`over` by the highest of `under`, in each round."""
+    rivals = [bench.values(name) for name in under]
+    best = [max(each) for each in zip(*rivals, strict=True)]
+    pairs = zip(bench.values(over), best, strict=False)
+    name = f"{over} / {under[0] if len(under) == 1 else 'the best OpenEnv'}"
+    return Ratio(name, [mine / theirs for mine, theirs in pairs], bar, at_least)

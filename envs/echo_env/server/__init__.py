@@ -1,0 +1,3 @@
+"""What runs on the server."""
+
+__all__: list[str] = []

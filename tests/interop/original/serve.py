@@ -1,0 +1,222 @@
+"""The original's server: the environments of `tests/interop/ours.py`, written for openenv."""
+
+from typing import Annotated, Any, Literal
+
+from fastmcp import FastMCP
+from fastmcp.utilities.types import Image
+from openenv.core.env_server import Action, Environment, Observation, State, create_app
+from openenv.core.env_server.mcp_environment import MCPEnvironment
+from openenv.core.env_server.mcp_types import CallToolAction, CallToolObservation
+from pydantic import BaseModel, Field
+
+from tests.interop.serving import serve
+
+
+class Point(BaseModel):
+    x: int
+    y: int = 0
+
+
+class PlainAction(Action):
+    text: str
+    count: int = 1
+    ratio: float = 0.0
+    flag: bool = False
+    numbers: list[int] = []
+    point: Point | None = None
+    level: Annotated[int, Field(ge=0, le=10)] = 0
+    name: Annotated[str, Field(min_length=1, max_length=5)] | None = None
+    behave: Literal["echo", "raise", "nan", "int", "bool", "note", "end"] = "echo"
+
+
+class PlainObservation(Observation):
+    text: str = ""
+    count: int = 0
+    ratio: float = 0.0
+    flag: bool = False
+    numbers: list[int] = []
+    point: Point | None = None
+    seed: int | None = None
+    difficulty: str | None = None
+
+
+class PlainState(State):
+    last: str = ""
+
+
+REWARDS: dict[str, Any] = {"nan": float("nan"), "int": 1, "bool": True, "end": None}
+
+
+class PlainEnv(Environment[PlainAction, PlainObservation, PlainState]):
+    SUPPORTS_CONCURRENT_SESSIONS = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state = PlainState()
+
+    def reset(
+        self,
+        seed: int | None = None,
+        episode_id: str | None = None,
+        difficulty: str | None = None,
+    ) -> PlainObservation:
+        if difficulty == "impossible":
+            raise RuntimeError("no such difficulty")
+        self._state = PlainState(episode_id=episode_id or "episode")
+        return PlainObservation(text="ready", seed=seed, difficulty=difficulty)
+
+    def step(
+        self, action: PlainAction, timeout_s: float | None = None, **kwargs: Any
+    ) -> PlainObservation:
+        if action.behave == "raise":
+            raise RuntimeError("bad luck")
+        self._state.step_count += 1
+        self._state.last = action.text
+        return PlainObservation(
+            text=action.text,
+            count=action.count,
+            ratio=action.ratio,
+            flag=action.flag,
+            numbers=action.numbers,
+            point=action.point,
+            reward=REWARDS.get(action.behave, 0.5),
+            done=action.behave == "end",
+            metadata={"note": action.text} if action.behave == "note" else {},
+        )
+
+    @property
+    def state(self) -> PlainState:
+        return self._state
+
+
+class BrokenEnv(PlainEnv):
+    def __init__(self) -> None:
+        raise RuntimeError("no display")
+
+
+class ToolsEnv(MCPEnvironment):
+    SUPPORTS_CONCURRENT_SESSIONS = True
+
+    def __init__(self) -> None:
+        mcp = FastMCP("tools")
+        self._total = 0
+
+        @mcp.tool
+        def add(a: int, b: int = 2) -> int:
+            """Add two numbers."""
+            self._total += 1
+            return a + b
+
+        @mcp.tool
+        def echo(message: str) -> str:
+            """Say it again."""
+            return message
+
+        @mcp.tool
+        def fail() -> str:
+            """Raise."""
+            raise ValueError("bad luck")
+
+        @mcp.tool
+        def pair(a: int) -> dict[str, int]:
+            """Two numbers in a dict."""
+            return {"a": a, "twice": 2 * a}
+
+        @mcp.tool
+        def names() -> list[str]:
+            """Two names."""
+            return ["ada", "bob"]
+
+        @mcp.tool
+        def nothing() -> None:
+            """Give nothing back."""
+
+        @mcp.tool
+        def untyped(value):  # type: ignore[no-untyped-def]
+            """Give the same back."""
+            return value
+
+        @mcp.tool
+        def picture() -> Image:
+            """A picture."""
+            return Image(data=b"not really", format="png")
+
+        super().__init__(mcp)
+        self._state = State()
+
+    def reset(
+        self, seed: int | None = None, episode_id: str | None = None, **kwargs: Any
+    ) -> Observation:
+        self._state = State(episode_id=episode_id or "episode")
+        return Observation(metadata={"status": "ready"})
+
+    def _step_impl(
+        self, action: Action, timeout_s: float | None = None, **kwargs: Any
+    ) -> Observation:
+        raise RuntimeError("tools only")
+
+    @property
+    def state(self) -> State:
+        self._state.step_count = self._total
+        return self._state
+
+
+class UndocumentedEnv(MCPEnvironment):
+    SUPPORTS_CONCURRENT_SESSIONS = True
+
+    def __init__(self) -> None:
+        mcp = FastMCP("undocumented")
+
+        @mcp.tool
+        def hush() -> int:
+            return 1
+
+        super().__init__(mcp)
+        self._state = State()
+
+    def reset(self, **kwargs: Any) -> Observation:
+        return Observation()
+
+    def _step_impl(self, action: Action, **kwargs: Any) -> Observation:
+        raise RuntimeError("tools only")
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+
+def plain(env: type[PlainEnv] = PlainEnv, capacity: int = 64, mode: str = "simulation") -> Any:
+    return create_app(
+        env,
+        PlainAction,
+        PlainObservation,
+        env_name="plain",
+        max_concurrent_envs=capacity,
+        state_cls=PlainState,
+        mode=mode,
+    )
+
+
+def tools(env: type[MCPEnvironment] = ToolsEnv, mode: str = "simulation") -> Any:
+    return create_app(
+        env,
+        CallToolAction,
+        CallToolObservation,
+        env_name="tools",
+        max_concurrent_envs=64,
+        mode=mode,
+    )
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "plain": plain(),
+            "tools": tools(),
+            "undocumented": tools(UndocumentedEnv),
+            "small": plain(capacity=1),
+            "broken": plain(BrokenEnv),
+            "plain_production": plain(mode="production"),
+            "tools_production": tools(mode="production"),
+        }
+    )
