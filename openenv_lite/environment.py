@@ -161,32 +161,31 @@ class MCPEnvironment(Environment[Any, Any, State]):
         """Begin an episode; override it where there is something to begin."""
         return Observation()
 
-    async def step_async(
-        self, action: Any, *args: Any, timeout_s: float | None = None, **kwargs: Any
-    ) -> Any:
-        """List or call tools; any other action goes to `_step_impl`.
+    async def step_async(self, action: Any, *args: Any, **kwargs: Any) -> Any:
+        """List or call tools, within `timeout_s` seconds; any other action goes to `_step_impl`.
 
         Override it, or `step`, to act before or after a tool call, and call the one of `super()`.
         """
         if isinstance(action, ListToolsAction):
             return ListToolsObservation(tools=self.list_tools())
         if not isinstance(action, CallToolAction):
-            impl = functools.partial(self._step_impl, action, timeout_s=timeout_s, **kwargs)
-            return await self.run_function(impl)
+            return await self.run_function(functools.partial(self._step_impl, action, **kwargs))
         try:
-            result = await self.call_tool(action.tool_name, action.arguments, timeout_s)
+            limit = kwargs.get("timeout_s")
+            result = await self.call_tool(action.tool_name, action.arguments, limit)
         except (RequestError, ToolFailedError) as error:
             return failed_call(action.tool_name, error)
         return CallToolObservation(tool_name=action.tool_name, result=result)
 
-    def step(self, action: Any, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+    def step(self, action: Any, *args: Any, **kwargs: Any) -> Any:
         """As `step_async`, for overrides that are a plain `def`."""
         if isinstance(action, ListToolsAction):
             return ListToolsObservation(tools=self.list_tools())
         if not isinstance(action, CallToolAction):
-            return self._step_impl(action, timeout_s=timeout_s, **kwargs)
+            return self._step_impl(action, **kwargs)
         try:
-            result = self._call_tool(action.tool_name, action.arguments, timeout_s)
+            limit = kwargs.get("timeout_s")
+            result = self._call_tool(action.tool_name, action.arguments, limit)
         except (RequestError, ToolFailedError) as error:
             return failed_call(action.tool_name, error)
         return CallToolObservation(tool_name=action.tool_name, result=result)
@@ -236,7 +235,7 @@ class MCPEnvironment(Environment[Any, Any, State]):
                 raise
             raise tool_failure(name, error, self.mode) from error
 
-    def _step_impl(self, action: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+    def _step_impl(self, action: Any, **kwargs: Any) -> Any:
         """Carry out an action that is not a tool call; override it where such actions exist."""
         raise NotImplementedError(f"{type(self).__name__} takes tool actions only")
 

@@ -1,5 +1,4 @@
 import functools
-import random
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -132,10 +131,6 @@ class Ambiguous(Environment[One | Two, Count, State]):
 class Unsendable(Environment[Opaque, Count, State]):
     def reset(self) -> Any: ...
     def step(self, action: Any) -> Any: ...
-
-
-class OddOption(Inline):
-    def reset(self, seed: int | None = None, rng: random.Random | None = None) -> Any: ...  # type: ignore[override]
 
 
 class Nothing:

@@ -28,7 +28,8 @@ _UVICORN: dict[str, Any] = {
     # Above the app's own limit in characters, so that a long message meets its typed error.
     "ws_max_size": 64 * 2**20,
     "ws_ping_interval": 20.0,
-    "ws_ping_timeout": 20.0,
+    # A client without a thread answers pings only while it is called, and a model may think long.
+    "ws_ping_timeout": 900.0,
     "timeout_graceful_shutdown": 10,
     "access_log": False,
     "log_config": None,

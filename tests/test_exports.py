@@ -1,0 +1,128 @@
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import openenv_lite
+
+PACKAGE = Path(openenv_lite.__file__).parent
+MODULES = [
+    "openenv_lite",
+    *(
+        found.name
+        for found in pkgutil.walk_packages([str(PACKAGE)], "openenv_lite.")
+        if not found.name.rpartition(".")[2].startswith("_")
+    ),
+]
+ALL = pytest.mark.parametrize("name", MODULES)
+
+
+def source(name: str) -> ast.Module:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return ast.parse(Path(spec.origin).read_text())
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """Public classes, functions and constants with a name of their own."""
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+    return {name for name in names if not name.startswith("_")}
+
+
+@ALL
+def test_every_public_name_a_module_defines_is_declared_and_in_order(name: str) -> None:
+    module = importlib.import_module(name)
+    tree = source(name)
+    if not tree.body[1:]:
+        return  # a package that holds nothing but modules
+    assert hasattr(module, "__all__"), f"{name} has no __all__"
+    assert list(module.__all__) == sorted(module.__all__, key=in_order)
+    assert len(set(module.__all__)) == len(module.__all__)
+    used_elsewhere = {each for each in defined(tree) if each not in module.__all__}
+    assert not {each for each in used_elsewhere if imported_by_others(name, each)}
+
+
+def in_order(name: str) -> tuple[int, str]:
+    """Constants, then classes, then functions, as ruff sorts them."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+def imported_by_others(name: str, what: str) -> bool:
+    """Whether another module imports a name from this one."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == name:
+                if any(alias.name == what for alias in node.names):
+                    return True
+    return False
+
+
+@ALL
+def test_every_declared_name_is_there(name: str) -> None:
+    module = importlib.import_module(name)
+    for each in getattr(module, "__all__", []):
+        assert getattr(module, each) is not None
+
+
+def test_the_packages_words_are_those_of_its_modules() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nowhere'"):
+        openenv_lite.Nowhere  # noqa: B018
+    assert openenv_lite.__version__
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a fresh interpreter has after one statement."""
+    program = f"import sys\n{statement}\nprint('\\n'.join(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PACKAGE.parent,
+    )
+    return set(run.stdout.split())
+
+
+WEB = {
+    "starlette",
+    "uvicorn",
+    "websockets",
+    "picows",
+    "httpx",
+    "anyio",
+    "pydantic",
+    "fastmcp",
+    "mcp",
+}
+
+
+def test_importing_the_package_loads_msgspec_and_no_web_framework() -> None:
+    modules = loaded_by("import openenv_lite")
+    assert "msgspec" in modules
+    assert not modules & WEB
+    assert not any(m.startswith(("openenv_lite.server", "openenv_lite.client")) for m in modules)
+
+
+def test_the_client_loads_no_server() -> None:
+    modules = loaded_by("import openenv_lite.client")
+    assert not any(module.startswith("openenv_lite.server") for module in modules)
+    assert not modules & {"starlette", "uvicorn"}
+
+
+def test_the_server_loads_no_client() -> None:
+    modules = loaded_by("import openenv_lite.server")
+    assert not any(module.startswith("openenv_lite.client") for module in modules)
+    assert not modules & {"pydantic", "fastmcp", "mcp", "uvicorn"}
+
+
+@pytest.mark.parametrize("name", ["create_app", "HTTPEnvServer", "EnvClient", "MCPToolClient"])
+def test_a_lazy_name_is_loaded_when_asked_for(name: str) -> None:
+    assert loaded_by(f"from openenv_lite import {name}")
