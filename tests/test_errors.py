@@ -49,9 +49,10 @@ def test_every_error_is_ours_and_says_how_it_looks_on_each_wire(kind: type[OpenE
 
 
 @ALL
-def test_every_code_is_documented(kind: type[OpenEnvError]) -> None:
-    pages = [PACKAGE.parent / "README.md", *PACKAGE.rglob("*.md")]
-    assert any(kind.code in page.read_text() for page in pages if page.exists())
+def test_the_table_in_the_architecture_tells_how_it_looks(kind: type[OpenEnvError]) -> None:
+    closing = kind.close_code or ""
+    row = f"| `{kind.__name__}` | `{kind.code}` | {kind.status} | {kind.rpc_code} | {closing} |"
+    assert row in (PACKAGE / "ARCHITECTURE.md").read_text().splitlines()
 
 
 @ALL
