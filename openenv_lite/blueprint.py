@@ -126,7 +126,7 @@ class Blueprint:
         plain = [not operation.is_async for operation in (self.reset, self.step)]
         may_block = bool(getattr(self.kind, "BLOCKING", True))
         self.threaded = may_block and (self.has_tools or any(plain))
-        self.inline = not self.threaded and all(plain)
+        self.inline = not self.threaded and not self.has_tools and all(plain)
 
     def lane(self) -> Lane:
         """A lane for one session; call it on the event loop."""

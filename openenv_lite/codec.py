@@ -114,6 +114,8 @@ class Decoder:
     def __init__(self, kind: Any) -> None:
         self.kind = kind
         self._decoder = msgspec.json.Decoder(kind, strict=False, dec_hook=construct)
+        self.decode_fast = self._decoder.decode
+        """As `decode`, but raises msgspec's own errors; all are a `ValueError` or too deep."""
 
     def decode(self, text: str | bytes) -> Any:
         """JSON text to a value of the type.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from openenv_lite import codec
 from openenv_lite.errors import (
     ExecutionError,
     InvalidArgumentsError,
@@ -13,7 +14,7 @@ from openenv_lite.errors import (
 )
 from openenv_lite.types import CallToolObservation, ServerMode, ToolError, ToolErrorType
 
-__all__ = ["execution_failure", "failed_call", "is_authors", "tool_failure"]
+__all__ = ["execution_failure", "failed_call", "is_authors", "keep_sendable", "tool_failure"]
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def execution_failure(where: str, error: BaseException, mode: ServerMode) -> Exe
 def tool_failure(name: str, error: BaseException, mode: ServerMode) -> OpenEnvError:
     """The typed error for what a tool raised, by the same rule."""
     if isinstance(error, RequestError | ToolFailedError):
+        keep_sendable(error)
         return error
     if isinstance(error, TimeoutError):
         return ToolFailedError(f"Tool {name!r} timed out", error_type="timeout")
@@ -58,6 +60,15 @@ def tool_failure(name: str, error: BaseException, mode: ServerMode) -> OpenEnvEr
     if mode is ServerMode.PRODUCTION:
         return ToolFailedError(f"Error calling tool {name!r}")
     return ToolFailedError(f"Error calling tool {name!r}: {_text_of(error)}")
+
+
+def keep_sendable(error: OpenEnvError) -> None:
+    """Drop the details of an error that an author raised, where JSON cannot carry them."""
+    try:
+        codec.encode(error.details)
+    except (TypeError, ValueError, NotImplementedError, RecursionError):
+        log.warning("Details of %r cannot be sent as JSON", error)
+        error.details = {}
 
 
 def failed_call(name: str, error: OpenEnvError) -> CallToolObservation:

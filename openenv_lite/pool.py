@@ -73,8 +73,9 @@ class Pool:
         self.settings = settings
         self.clock = clock or SystemClock()
         self._sessions: dict[str, Session] = {}
-        self._attached: set[str] = set()
+        self._holders: dict[str, object] = {}
         self._lost: dict[str, float] = {}
+        self._socket_owned: set[str] = set()
         self._last_active: dict[str, float] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
         self._close_on_detach: set[str] = set()
@@ -129,8 +130,9 @@ class Pool:
         """
         deadline = self.clock.now() + self.settings.queue_timeout_s
         while len(self._sessions) >= self.settings.max_sessions and not self._is_stopped:
-            if self._lost:
-                await self.close(self._sessions[next(iter(self._lost))])
+            forsaken = [each for each in self._lost if not self._sessions[each].is_busy]
+            if forsaken:
+                await self.close(self._sessions[forsaken[0]])
             else:
                 await self._wait_for_slot(deadline)
         if self._is_stopped:
@@ -188,6 +190,9 @@ class Pool:
     def _touch(self, session: Session) -> None:
         self._last_active[session.id] = self.clock.now()
 
+    def __contains__(self, session_id: str) -> bool:
+        return session_id in self._sessions
+
     def get(self, session_id: str) -> Session:
         """The session of this id.
 
@@ -202,30 +207,46 @@ class Pool:
             raise SessionError(f"Session {session_id} is still initializing; retry shortly")
         return session
 
-    def attach(self, session_id: str) -> Session:
+    async def open_held(self, mode: ServerMode, session_id: str, holder: object) -> Session:
+        """As `open`, for a WebSocket: the session ends when the one that holds it leaves."""
+        await self.open(mode, session_id)
+        self._socket_owned.add(session_id)
+        return self.attach(session_id, holder)
+
+    def attach(self, session_id: str, holder: object) -> Session:
         """Let a WebSocket hold the session, which then does not expire.
+
+        Args:
+            session_id: Of an open session.
+            holder: Whatever stands for the WebSocket; `detach` takes the same.
 
         Raises:
             SessionAttachedError: Another one does.
             UnknownSessionError, SessionError: As `get`.
         """
         session = self.get(session_id)
-        if session_id in self._attached:
+        if session_id in self._holders:
             raise SessionAttachedError(f"Session {session_id} already has an attached WebSocket")
-        self._attached.add(session_id)
+        self._holders[session_id] = holder
         self._lost.pop(session_id, None)
         return session
 
-    async def detach(self, session: Session, *, lost: bool) -> None:
-        """A WebSocket let go. A lost one may come back within the grace time."""
-        if session.id not in self._sessions:
+    def lose(self, session_id: str, holder: object) -> None:
+        """The holder's connection broke: until the grace time is over, another may attach."""
+        if self._holders.get(session_id) is holder:
+            del self._holders[session_id]
+            self._last_active[session_id] = self.clock.now()
+            if session_id in self._socket_owned:
+                self._lost[session_id] = self.clock.now()
+
+    async def detach(self, session: Session, holder: object) -> None:
+        """The holder let go of its own will: end the session if it was a WebSocket's own."""
+        if self._holders.get(session.id) is not holder:
             return
-        self._attached.discard(session.id)
+        del self._holders[session.id]
         self._touch(session)
-        if session.id in self._close_on_detach:
+        if session.id in self._close_on_detach | self._socket_owned:
             await self.close(session)
-        elif lost:
-            self._lost[session.id] = self.clock.now()
 
     async def request_close(self, session_id: str) -> bool:
         """Close the session now, or, while a WebSocket holds it, when that lets go.
@@ -234,7 +255,7 @@ class Pool:
             Whether it is closed.
         """
         session = self.get(session_id)
-        if session_id in self._attached:
+        if session_id in self._holders:
             self._close_on_detach.add(session_id)
             return False
         await self.close(session)
@@ -260,7 +281,8 @@ class Pool:
         self._closing.pop(session.id, None)
         self._lost.pop(session.id, None)
         self._counts["closed"] += self._last_active.pop(session.id, None) is not None
-        self._attached.discard(session.id)
+        self._holders.pop(session.id, None)
+        self._socket_owned.discard(session.id)
         self._close_on_detach.discard(session.id)
         self._counts["steps"] += session.steps
         if not self._sessions and self._reaper is not None:
@@ -300,7 +322,7 @@ class Pool:
         if session.id in self._lost:
             return now - self._lost[session.id] >= self.settings.resume_grace_s
         idle = now - self._last_active[session.id]
-        return session.id not in self._attached and idle >= self.settings.idle_timeout_s
+        return session.id not in self._holders and idle >= self.settings.idle_timeout_s
 
     async def aclose(self) -> None:
         """Open no more sessions and close those there are; give up on what does not end in time.

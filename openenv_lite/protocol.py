@@ -172,7 +172,7 @@ class MessageDecoder:
             if control or mode is ServerMode.SIMULATION or _in_production(name)
         }
         union = functools.reduce(operator.or_, self._kinds.values())
-        self._decode = codec.Decoder(union).decode
+        self._decode = codec.Decoder(union).decode_fast
         self._plain_step = _step_message(action_type)
         self.names = {kind: name for name, kind in self._kinds.items()}
         self.names[self._plain_step] = "step"
@@ -187,7 +187,7 @@ class MessageDecoder:
         """
         try:
             return self._decode(text)
-        except InvalidMessageError:
+        except (ValueError, RecursionError):
             return self._explain(codec.parse(text))
 
     def _explain(self, message: Any) -> Any:

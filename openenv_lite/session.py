@@ -21,7 +21,7 @@ from openenv_lite.errors import (
     ToolFailedError,
     ToolsUnsupportedError,
 )
-from openenv_lite.failures import execution_failure, is_authors
+from openenv_lite.failures import execution_failure, is_authors, keep_sendable
 from openenv_lite.lane import LoopLane
 from openenv_lite.protocol import (
     CALL_TOOL,
@@ -141,6 +141,8 @@ class Session:
             ResetRequiredError, EpisodeDoneError: The episode is not running; nothing ran.
             ExecutionError: The author's code raised.
         """
+        if self._blueprint.inline:
+            return self.step_inline(action, options)
         async with self._turn:
             event = self._blueprint.tool_events.get(type(action), STEP)
             following = advance(event, self.phase)
@@ -149,6 +151,24 @@ class Session:
                 self._count()
             observation = await self._perform(self._blueprint.step, action, **accepted)
             return self._conclude(observation, following)
+
+    def step_inline(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
+        """As `step`, where `blueprint.inline` says that every call runs on the event loop.
+
+        Nothing is awaited, so no other call can come between and no turn need be taken.
+        """
+        following = advance(STEP, self.phase)
+        accepted = self._blueprint.step.options(options) if options else _NO_OPTIONS
+        self._count()
+        try:
+            assert isinstance(self._lane, LoopLane)
+            observation = self._lane.call(self._environment.step, action, **accepted)
+        except BaseException as error:
+            failure = self._failure_of("step", error)
+            if failure is None:
+                raise
+            raise failure from error
+        return self._conclude(observation, following)
 
     def _count(self) -> None:
         self.steps += 1
@@ -211,23 +231,22 @@ class Session:
         """
         try:
             async with self._turn:
-                await self._end()
-        except asyncio.CancelledError:
+                self.phase = CLOSED
+                # A construction whose caller was cancelled may still run; wait for its end.
+                await self._lane.run(_do_nothing)
+                await self._dispose()
+                await self._lane.close()
+        except BaseException:
             self._lane.abandon()
             raise
 
-    async def _end(self) -> None:
-        self.phase = CLOSED
+    async def _dispose(self) -> None:
         try:
-            # A construction whose caller was cancelled may still run; wait for its end.
-            await self._lane.run(_do_nothing)
             if self._environment is not None:
                 await self._perform(self._blueprint.close)
         except OpenEnvError:
             log.debug("Session %s: its environment failed to close", self.id)
-        finally:
-            self._environment = None
-            await self._lane.close()
+        self._environment = None
 
     async def _perform(self, operation: Operation, /, *args: Any, **kwargs: Any) -> Any:
         """Run a method of the author's; whatever it raises leaves as a typed error."""
@@ -235,15 +254,19 @@ class Session:
             method = operation.of(self._environment)
             if operation.is_async:
                 return await method(*args, **kwargs)
-            if isinstance(self._lane, LoopLane):
-                return self._lane.call(method, *args, **kwargs)
             return await self._lane.run(method, *args, **kwargs)
-        except (ExecutionError, ToolFailedError):
-            raise
         except BaseException as error:
-            if not is_authors(error):
+            failure = self._failure_of(operation.name, error)
+            if failure is None:
                 raise
-            raise self._failure(operation.name, error) from error
+            raise failure from error
+
+    def _failure_of(self, member: str, error: BaseException) -> ExecutionError | None:
+        """The typed error for it; None where it is typed already, or not the author's."""
+        if isinstance(error, ExecutionError | ToolFailedError):
+            keep_sendable(error)
+            return None
+        return self._failure(member, error) if is_authors(error) else None
 
     def _failure(self, member: str, error: BaseException) -> ExecutionError:
         return execution_failure(f"{self._blueprint.name}.{member}", error, self.mode)

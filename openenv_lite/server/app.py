@@ -156,7 +156,7 @@ def _settings(given: dict[str, Any]) -> ServerSettings:
 
 def _mode(mode: ServerMode | str) -> ServerMode:
     try:
-        return ServerMode(mode.lower())
+        return ServerMode(str(mode).lower())
     except ValueError:
         known = ", ".join(repr(each.value) for each in ServerMode)
         raise ConfigurationError(f"Invalid mode: {mode!r}. Must be one of: {known}") from None

@@ -1,9 +1,9 @@
-"""One WebSocket as the server sees it: frames in, text out, and an end with a reason."""
+"""One WebSocket as the server sees it: messages in, messages out, and an end with a reason."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from openenv_lite.clock import Clock
 
@@ -19,7 +19,8 @@ class Disconnected(Exception):  # noqa: N818  an event of the connection, not an
         lost: The connection broke; else the peer, or this server stopping, closed it.
     """
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, message: Message) -> None:
+        code = message.get("code") or 1005
         super().__init__(f"WebSocket closed with {code}")
         self.lost = code not in _LEFT_ON_PURPOSE
 
@@ -27,45 +28,25 @@ class Disconnected(Exception):  # noqa: N818  an event of the connection, not an
 class Connection:
     """A WebSocket whose peer is only listened to between replies.
 
-    Right where a reply takes no longer than a moment, and the cheapest.
+    Right where a reply takes no longer than a moment, and the cheapest: `receive` and `send` are
+    the ASGI server's own. A peer that has gone shows as a message, or as an `OSError` of `send`.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
-        self._receive = receive
-        self._send = send
+        self.receive = receive
+        self.send = send
 
-    async def accept(self, session_id: str | None = None) -> None:
+    async def accept(self, session_id: str | None) -> None:
         """Complete the handshake and, in a header OpenEnv's clients ignore, name the session."""
-        await self._receive()
+        await self.receive()
         headers = [(b"x-openenv-session-id", session_id.encode())] if session_id else []
-        await self._send({"type": "websocket.accept", "headers": headers})
-
-    async def frame(self) -> str | bytes:
-        """The next frame; bytes where it was binary.
-
-        Raises:
-            Disconnected: There will be none.
-        """
-        message = await self._receive()
-        text: str | None = message.get("text")
-        return _content(message) if text is None else text
-
-    async def send(self, text: bytes) -> None:
-        """Send a text frame, given as UTF-8.
-
-        Raises:
-            Disconnected: The peer has gone.
-        """
-        try:
-            await self._send({"type": "websocket.send", "text": text.decode()})
-        except OSError:
-            raise Disconnected(1006) from None
+        await self.send({"type": "websocket.accept", "headers": headers})
 
     async def close(self, code: int = 1000) -> None:
         """Close the WebSocket; nothing happens where it is closed already."""
         try:
-            await self._send({"type": "websocket.close", "code": code})
+            await self.send({"type": "websocket.close", "code": code})
         except (OSError, RuntimeError):
             return
 
@@ -79,34 +60,44 @@ class ReadAhead(Connection):
     Create it in the task that serves the connection. When the peer leaves, that task is cancelled
     and `end` tells why; where the connection broke, only after the grace time, so that the step
     under way may finish and its session be resumed.
+
+    Args:
+        connection: The WebSocket.
+        clock: Where time comes from.
+        grace_s: How long a step may go on after the connection broke.
+        on_loss: Called when it breaks.
     """
 
-    def __init__(self, connection: Connection, clock: Clock, grace_s: float) -> None:
-        super().__init__(connection.scope, connection._receive, connection._send)
+    def __init__(
+        self, connection: Connection, clock: Clock, grace_s: float, on_loss: Callable[[], None]
+    ) -> None:
+        super().__init__(connection.scope, self._next, connection.send)
         self.end: Disconnected | None = None
+        self._wire = connection.receive
         self._clock = clock
         self._grace_s = grace_s
+        self._on_loss = on_loss
         self._waiting = False
-        self._frames: asyncio.Queue[str | bytes] = asyncio.Queue(maxsize=16)
+        self._messages: asyncio.Queue[Message] = asyncio.Queue(maxsize=16)
         self._server = asyncio.current_task()
         self._reader = asyncio.create_task(self._read())
 
-    async def frame(self) -> str | bytes:
-        """The next frame, those read ahead first."""
-        if self._frames.empty() and self.end is not None:
+    async def _next(self) -> Message:
+        """The next message, those read ahead first."""
+        if self._messages.empty() and self.end is not None:
             raise self.end
         self._waiting = True
         try:
-            return await self._frames.get()
+            return await self._messages.get()
         finally:
             self._waiting = False
 
     async def _read(self) -> None:
-        try:
-            while True:
-                await self._frames.put(_content(await self._receive()))
-        except Disconnected as end:
-            self.end = end
+        while (message := await self._wire())["type"] != "websocket.disconnect":
+            await self._messages.put(message)
+        self.end = Disconnected(message)
+        if self.end.lost:
+            self._on_loss()
         if self.end.lost and not self._waiting:
             await self._clock.sleep(self._grace_s)
         if self._server is not None:
@@ -115,11 +106,3 @@ class ReadAhead(Connection):
     def release(self) -> None:
         """Stop reading."""
         self._reader.cancel()
-
-
-def _content(message: Any) -> str | bytes:
-    if message["type"] == "websocket.disconnect":
-        raise Disconnected(message.get("code") or 1005)
-    text: str | None = message.get("text")
-    data: bytes = message.get("bytes") or b""
-    return data if text is None else text

@@ -20,7 +20,7 @@ from openenv_lite.mcp import envelope, legacy
 from openenv_lite.pool import Pool
 from openenv_lite.server.failures import json_response, typed
 from openenv_lite.server.settings import ServerSettings
-from openenv_lite.server.socket_endpoint import SocketEndpoint
+from openenv_lite.server.socket_endpoint import Reply, SocketEndpoint
 from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 
@@ -117,7 +117,7 @@ class McpSocketEndpoint(SocketEndpoint):
         super().__init__(pool, mode, settings)
         self._dialect = LegacyMcp(pool, mode)
 
-    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Awaitable[bytes | None]]:
+    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Reply]:
         """Every frame is a JSON-RPC message."""
 
         async def answer(frame: str) -> bytes:

@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
+import functools
 import uuid
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from openenv_lite.errors import (
     InvalidJSONError,
     MessageTooLargeError,
     OpenEnvError,
-    RequestError,
 )
 from openenv_lite.pool import Pool
 from openenv_lite.server.connection import Connection, Disconnected, ReadAhead
@@ -21,7 +21,10 @@ from openenv_lite.server.settings import ServerSettings
 from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 
-__all__ = ["SocketEndpoint"]
+__all__ = ["Reply", "SocketEndpoint"]
+
+Reply = bytes | Awaitable[bytes | None]
+"""A reply that is there at once, or one to wait for."""
 
 
 class SocketEndpoint:
@@ -42,89 +45,115 @@ class SocketEndpoint:
         """Serve one WebSocket from handshake to close."""
         connection = Connection(scope, receive, send)
         wanted = _query(scope, "session_id")
-        identity = wanted or str(uuid.uuid4())
-        await connection.accept(identity)
+        own = str(uuid.uuid4())
+        await connection.accept(own if wanted is None else wanted if wanted in self.pool else None)
         try:
-            session = await self._lease(identity, opening=wanted is None)
+            if wanted is None:
+                session = await self.pool.open_held(self.mode, own, connection)
+            else:
+                session = self.pool.attach(wanted, connection)
         except OpenEnvError as error:
             await self._refuse(connection, error)
             return
-        await self._serve(connection, session, owned=wanted is None)
-
-    async def _lease(self, identity: str, opening: bool) -> Session:
-        if opening:
-            await self.pool.open(self.mode, identity)
-        return self.pool.attach(identity)
+        await self._serve(connection, session)
 
     async def _refuse(self, connection: Connection, error: OpenEnvError) -> None:
-        with contextlib.suppress(Disconnected):
-            await connection.send(self.encode_error(error))
+        with contextlib.suppress(OSError, RuntimeError):
+            await connection.send(_frame(self.encode_error(error)))
         await connection.close(error.close_code or 1000)
 
-    async def _serve(self, connection: Connection, session: Session, owned: bool) -> None:
+    async def _serve(self, holder: Connection, session: Session) -> None:
+        connection = holder
         if not self.pool.blueprint.inline:
+            on_loss = functools.partial(self.pool.lose, session.id, holder)
             grace_s = self.pool.settings.resume_grace_s
-            connection = ReadAhead(connection, self.pool.clock, grace_s)
+            connection = ReadAhead(holder, self.pool.clock, grace_s, on_loss)
         lost = False
         try:
             lost = await self._until_gone(connection, session)
         finally:
             connection.release()
-            await asyncio.shield(self._let_go(session, owned, lost))
+            if lost:
+                self.pool.lose(session.id, holder)
+            else:
+                await asyncio.shield(self.pool.detach(session, holder))
 
     async def _until_gone(self, connection: Connection, session: Session) -> bool:
         """Converse to the end; whether that end was a broken connection."""
         try:
+            return await self._end_of(connection, session)
+        except asyncio.CancelledError:
+            end = getattr(connection, "end", None)
+            task = asyncio.current_task()
+            if end is None or task is None:
+                raise
+            task.uncancel()
+            return bool(end.lost)
+
+    async def _end_of(self, connection: Connection, session: Session) -> bool:
+        try:
             await self._converse(connection, session)
         except Disconnected as end:
             return end.lost
-        except asyncio.CancelledError:
-            end_or_none = getattr(connection, "end", None)
-            task = asyncio.current_task()
-            if end_or_none is None or task is None:
-                raise
-            task.uncancel()
-            return bool(end_or_none.lost)
+        except (OSError, RuntimeError):  # how servers refuse to send to a peer that has gone
+            return await _is_lost(connection)
+        connection.release()
         await connection.close()
         return False
 
-    async def _let_go(self, session: Session, owned: bool, lost: bool) -> None:
-        await self.pool.detach(session, lost=lost)
-        if owned and not lost:
-            await self.pool.close(session)
-
     async def _converse(self, connection: Connection, session: Session) -> None:
         answer = self.answerer(connection.scope, session)
+        receive, send = connection.receive, connection.send
         while True:
-            frame = await connection.frame()
+            message = await receive()
             try:
-                if isinstance(frame, bytes) or len(frame) > self.limit:
-                    raise self._unreadable(frame)
-                reply = await answer(frame)
+                text = message.get("text")
+                if text is None or len(text) > self.limit:
+                    raise _unreadable(message, self.limit)
+                pending = answer(text)
+                reply = pending if isinstance(pending, bytes) else await pending
+            except Disconnected:
+                raise
             except Exception as error:  # noqa: BLE001  the one door for WebSockets
                 refusal = typed(error, self.mode)
-                await connection.send(self.encode_error(refusal))
+                await send(_frame(self.encode_error(refusal)))
                 if refusal.close_code is not None:
                     return
                 continue
             if reply is None:
                 return
-            await connection.send(reply)
+            await send(_frame(reply))
 
-    def _unreadable(self, frame: str | bytes) -> RequestError:
-        if isinstance(frame, bytes):
-            return InvalidJSONError("Invalid JSON: binary frame; this protocol sends JSON as text")
-        return MessageTooLargeError(
-            f"Message of {len(frame)} characters; the server reads up to {self.limit}"
-        )
-
-    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Awaitable[bytes | None]]:
+    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Reply]:
         """A function from a text frame to its reply, or to None where the peer says goodbye."""
         raise NotImplementedError
 
     def encode_error(self, error: OpenEnvError) -> bytes:
         """The error in this endpoint's dialect."""
         raise NotImplementedError
+
+
+def _unreadable(message: Message, limit: int) -> Exception:
+    if message["type"] == "websocket.disconnect":
+        return Disconnected(message)
+    text = message.get("text")
+    if text is None:
+        return InvalidJSONError("Invalid JSON: binary frame; this protocol sends JSON as text")
+    return MessageTooLargeError(f"Message of {len(text)} characters; the server reads {limit}")
+
+
+async def _is_lost(connection: Connection) -> bool:
+    """Read on to the end of a connection that cannot be sent to, and what that end was."""
+    try:
+        while (message := await connection.receive())["type"] != "websocket.disconnect":
+            pass
+    except Disconnected as end:
+        return end.lost
+    return Disconnected(message).lost
+
+
+def _frame(text: bytes) -> Message:
+    return {"type": "websocket.send", "text": text.decode()}
 
 
 def _query(scope: Scope, name: str) -> str | None:

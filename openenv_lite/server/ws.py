@@ -1,7 +1,7 @@
 """`/ws`: OpenEnv's protocol over a WebSocket. It decodes, calls one session method, encodes."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from starlette.types import Scope
@@ -11,13 +11,13 @@ from openenv_lite.errors import OpenEnvError
 from openenv_lite.pool import Pool
 from openenv_lite.server.mcp import LegacyMcp
 from openenv_lite.server.settings import ServerSettings
-from openenv_lite.server.socket_endpoint import SocketEndpoint
+from openenv_lite.server.socket_endpoint import Reply, SocketEndpoint
 from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 
 __all__ = ["WebSocketEndpoint"]
 
-Answer = Callable[[Session, Any], Awaitable[bytes | None]]
+Answer = Callable[[Session, Any], Reply]
 Dialogue = tuple[Callable[[str], Any], dict[Any, Answer]]
 
 
@@ -36,18 +36,18 @@ class WebSocketEndpoint(SocketEndpoint):
         """A decoder, and what answers each type it may return."""
         answers: dict[str, Answer] = {
             "reset": _reset,
-            "step": _step,
+            "step": _step_inline if self.pool.blueprint.inline else _step,
             "state": _state,
             "mcp": self._rpc,
             "close": _close,
         }
         return decoder.decode, {kind: answers[name] for kind, name in decoder.names.items()}
 
-    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Awaitable[bytes | None]]:
+    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Reply]:
         """Bind the message set this peer may use."""
         decode, answers = self._trainer if self._is_trainer(scope) else self._agent
 
-        def answer(frame: str) -> Awaitable[bytes | None]:
+        def answer(frame: str) -> Reply:
             message = decode(frame)
             return answers[type(message)](session, message)
 
@@ -73,6 +73,10 @@ async def _reset(session: Session, message: Any) -> bytes:
 
 async def _step(session: Session, message: Any) -> bytes:
     return protocol.encode_observation(await session.step(message.data))
+
+
+def _step_inline(session: Session, message: Any) -> bytes:
+    return protocol.encode_observation(session.step_inline(message.data))
 
 
 async def _state(session: Session, message: Any) -> bytes:
