@@ -123,10 +123,13 @@ class Blueprint:
         self.state = Operation(self.kind, "state")
         self.counts_steps = self.state.declared is vars(Environment)["state"]
         self.is_concurrent = bool(getattr(self.kind, "SUPPORTS_CONCURRENT_SESSIONS", False))
+        every = (self.reset, self.step, self.state, self.close, self.metadata)
         plain = [not operation.is_async for operation in (self.reset, self.step)]
         may_block = bool(getattr(self.kind, "BLOCKING", True))
         self.threaded = may_block and (self.has_tools or any(plain))
-        self.inline = not self.threaded and not self.has_tools and all(plain)
+        self.inline = not (
+            self.threaded or self.has_tools or any(operation.is_async for operation in every)
+        )
 
     def lane(self) -> Lane:
         """A lane for one session; call it on the event loop."""

@@ -233,11 +233,14 @@ class Pool:
 
     def lose(self, session_id: str, holder: object) -> None:
         """The holder's connection broke: until the grace time is over, another may attach."""
-        if self._holders.get(session_id) is holder:
-            del self._holders[session_id]
-            self._last_active[session_id] = self.clock.now()
-            if session_id in self._socket_owned:
-                self._lost[session_id] = self.clock.now()
+        if self._holders.get(session_id) is not holder:
+            return
+        del self._holders[session_id]
+        self._last_active[session_id] = self.clock.now()
+        if session_id in self._close_on_detach:
+            self._begin_end(self._sessions[session_id])
+        elif session_id in self._socket_owned:
+            self._lost[session_id] = self.clock.now()
 
     async def detach(self, session: Session, holder: object) -> None:
         """The holder let go of its own will: end the session if it was a WebSocket's own."""
@@ -265,10 +268,14 @@ class Pool:
         """End the session and give its slot back, even if the caller is cancelled meanwhile."""
         if self._sessions.get(session.id) is not session:
             return
+        await asyncio.shield(self._begin_end(session))
+
+    def _begin_end(self, session: Session) -> asyncio.Task[None]:
+        """The one task that ends the session."""
         task = self._closing.get(session.id)
         if task is None:
             task = self._closing[session.id] = asyncio.create_task(self._end(session))
-        await asyncio.shield(task)
+        return task
 
     async def _end(self, session: Session) -> None:
         try:
@@ -313,7 +320,7 @@ class Pool:
             log.info("Session %s expired", session.id)
             self._counts["expired"] += 1
             # Not awaited: this may run in the reaper, which the last closing cancels.
-            self._closing[session.id] = asyncio.create_task(self._end(session))
+            self._begin_end(session)
 
     def _has_expired(self, session: Session) -> bool:
         if session.is_busy or not session.is_open or session.id in self._closing:

@@ -53,8 +53,9 @@ def _struct_reader(kind: type[msgspec.Struct]) -> Callable[[Any], StepResult]:
         tag=kind.__struct_config__.tag,
     )
     own = operator.attrgetter(*names)
-    envelope = operator.attrgetter("reward", "done", "metadata", "truncated")
-    return lambda observation: StepResult(narrow(*own(observation)), *envelope(observation))
+    return lambda seen: StepResult(
+        narrow(*own(seen)), seen.reward, seen.done, seen.metadata, seen.truncated
+    )
 
 
 def _read_mapping(observation: Any) -> StepResult:

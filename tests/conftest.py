@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, settings
 
 from tests.environments import Awaiting, Inline, Secretive, Threaded, Toolbox
 
-settings.register_profile(
-    "house",
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+for profile, examples in (("house", 60), ("night", 2000)):  # `--hypothesis-profile=night`
+    settings.register_profile(
+        profile,
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
 settings.load_profile("house")
 
 

@@ -77,10 +77,10 @@ class Awaiting(Environment[Add, Count, State]):
         self.total = 0
         self.alive.add(self)
 
-    async def reset(self, seed: int | None = None) -> Any:
+    async def reset(self, seed: int | None = None, start: int = 0) -> Any:
         await asyncio.sleep(0)
-        self.total = 0
-        return Count()
+        self.total = start
+        return Count(total=start)
 
     async def step(self, action: Add) -> Any:
         if action.amount < 0:
@@ -148,7 +148,7 @@ class Secretive(Inline):
 
     alive: ClassVar[set[Inline]] = set()
 
-    def reset(self, seed: int | None = None, fail: bool = True) -> Any:
+    def reset(self, seed: int | None = None, start: int = 0, fail: bool = True) -> Any:
         if fail:
             raise ValueError("secret-1234")
         return Count()

@@ -28,6 +28,7 @@ class Peer:
         self.close_code: int | None = None
         self._app = app
         self._gone = False
+        self.broken = False
         self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._from_app: asyncio.Queue[str] = asyncio.Queue()
         self._accepted = asyncio.Event()
@@ -92,7 +93,7 @@ class Peer:
 
     async def _take(self, message: Any) -> None:
         """The app's `send`."""
-        if self._gone:
+        if self._gone or self.broken:
             raise OSError("the peer has gone")
         match message["type"]:
             case "websocket.accept":

@@ -14,21 +14,20 @@ from tests.peer import Peer
 
 
 def declare(server: Any) -> Any:
-    @server.tool()
     def add(a: int, b: Annotated[int, Field(description="the other")] = 2) -> int:
         """Add two numbers."""
         return a + b
 
-    @server.tool()
     async def wait(text: str) -> str:
         """Wait and repeat."""
         return text
 
-    @server.tool()
     def guess(a: int = Field(default=3, description="a number")) -> int:
         """Default declared the Pydantic way."""
         return a
 
+    for function in (add, wait, guess):
+        server.tool()(function)
     return server
 
 

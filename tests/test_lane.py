@@ -160,7 +160,6 @@ def test_a_thread_outliving_its_loop_ends_by_itself() -> None:
 
     asyncio.run(story())
     gate.set()
-    (thread,) = [t for t in threading.enumerate() if t.name == "openenv-Orphan"] or [None]
-    if thread is not None:
+    for thread in [t for t in threading.enumerate() if t.name == "openenv-Orphan"]:
         thread.join(5)
         assert not thread.is_alive()

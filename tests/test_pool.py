@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 import threading
+import uuid
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.manual_clock import ManualClock
 
 ALL = pytest.mark.parametrize("kind", [Inline, Threaded, Awaiting])
 SIMULATION = ServerMode.SIMULATION
+SOCKET, OTHER = object(), object()
 
 
 def pool_of(kind: Any, clock: ManualClock | None = None, **settings: Any) -> Pool:
@@ -29,13 +31,19 @@ def pool_of(kind: Any, clock: ManualClock | None = None, **settings: Any) -> Poo
 
 
 async def attached(pool: Pool) -> Session:
+    """A session made over HTTP and held by a socket."""
     session = await pool.open(SIMULATION)
-    return pool.attach(session.id)
+    return pool.attach(session.id, SOCKET)
+
+
+async def held(pool: Pool) -> Session:
+    """A session of a socket's own."""
+    return await pool.open_held(SIMULATION, str(uuid.uuid4()), SOCKET)
 
 
 async def lost(pool: Pool) -> Session:
-    session = await attached(pool)
-    await pool.detach(session, lost=True)
+    session = await held(pool)
+    pool.lose(session.id, SOCKET)
     return session
 
 
@@ -117,7 +125,7 @@ async def test_a_session_being_built_can_be_neither_used_nor_attached(gate: None
     pool = pool_of(Slow)
     opening = asyncio.create_task(pool.open(SIMULATION, "young"))
     await asyncio.sleep(0)
-    for use in (pool.get, pool.attach):
+    for use in (pool.get, lambda name: pool.attach(name, SOCKET)):
         with pytest.raises(SessionError, match="still initializing"):
             use("young")
     Threaded.gate.set()
@@ -128,7 +136,7 @@ async def test_a_session_being_built_can_be_neither_used_nor_attached(gate: None
 @on_loop
 async def test_an_unknown_id_is_a_typed_error(session_id: str) -> None:
     pool = pool_of(Inline)
-    for use in (pool.get, pool.attach):
+    for use in (pool.get, lambda name: pool.attach(name, SOCKET)):
         with pytest.raises(UnknownSessionError):
             use(session_id)
     with pytest.raises(UnknownSessionError):
@@ -140,9 +148,13 @@ async def test_one_socket_at_a_time_may_hold_a_session() -> None:
     pool = pool_of(Inline)
     session = await attached(pool)
     with pytest.raises(SessionAttachedError):
-        pool.attach(session.id)
-    await pool.detach(session, lost=False)
-    assert pool.attach(session.id) is session
+        pool.attach(session.id, OTHER)
+    await pool.detach(session, OTHER)
+    pool.lose(session.id, OTHER)
+    with pytest.raises(SessionAttachedError):
+        pool.attach(session.id, OTHER)
+    await pool.detach(session, SOCKET)
+    assert pool.attach(session.id, OTHER) is session
     await pool.aclose()
 
 
@@ -186,7 +198,7 @@ async def test_a_session_never_expires_while_a_socket_holds_it() -> None:
     session = await attached(pool)
     await clock.advance(1000)
     assert pool.get(session.id) is session
-    await pool.detach(session, lost=False)
+    await pool.detach(session, SOCKET)
     await clock.advance(5)
     assert pool.get(session.id) is session
     await clock.advance(20)
@@ -217,12 +229,12 @@ async def test_a_lost_session_waits_for_its_client_and_no_longer() -> None:
     pool = pool_of(Inline, clock, resume_grace_s=30)
     session = await lost(pool)
     await clock.advance(25)
-    assert pool.attach(session.id) is session
+    assert pool.attach(session.id, SOCKET) is session
     await clock.advance(100)
-    await pool.detach(session, lost=True)
+    pool.lose(session.id, SOCKET)
     await clock.advance(45)
     with pytest.raises(UnknownSessionError):
-        pool.attach(session.id)
+        pool.attach(session.id, SOCKET)
     assert pool.statistics().active == 0
 
 
@@ -236,7 +248,7 @@ async def test_a_newcomer_at_capacity_ends_the_longest_lost_session() -> None:
     await pool.open(SIMULATION)
     with pytest.raises(UnknownSessionError):
         pool.get(oldest.id)
-    assert pool.attach(younger.id) is younger
+    assert pool.attach(younger.id, SOCKET) is younger
     assert len(Inline.alive) == 2
     with pytest.raises(CapacityError):
         await pool.open(SIMULATION)
@@ -292,13 +304,28 @@ async def test_a_waiter_that_gives_up_takes_no_turn_with_it() -> None:
 
 
 @on_loop
-async def test_a_close_asked_for_waits_until_the_socket_lets_go() -> None:
+async def test_a_sockets_own_session_ends_when_whoever_holds_it_leaves() -> None:
+    pool = pool_of(Inline)
+    session = await lost(pool)
+    pool.attach(session.id, OTHER)
+    await pool.detach(session, SOCKET)  # the old connection, noticed late
+    assert pool.get(session.id) is session
+    await pool.detach(session, OTHER)
+    assert pool.statistics().active == 0
+
+
+@pytest.mark.parametrize("end", ["leaves", "breaks"])
+@on_loop
+async def test_a_close_asked_for_waits_until_the_socket_lets_go(end: str) -> None:
     pool = pool_of(Inline)
     session = await attached(pool)
     assert await pool.request_close(session.id) is False
     assert pool.get(session.id) is session
-    await pool.detach(session, lost=True)
-    assert pool.statistics().active == 0
+    if end == "leaves":
+        await pool.detach(session, SOCKET)
+    else:
+        pool.lose(session.id, SOCKET)
+    await until(lambda: pool.statistics().active == 0)
     free = await pool.open(SIMULATION)
     assert await pool.request_close(free.id) is True
     assert not Inline.alive
@@ -337,12 +364,12 @@ async def test_a_socket_that_lets_go_after_the_stop_leaves_nothing() -> None:
     pool = pool_of(Inline)
     session = await attached(pool)
     await pool.aclose()
-    await pool.detach(session, lost=True)
+    pool.lose(session.id, SOCKET)
     pool.start()
     current = await attached(pool)
     with pytest.raises(CapacityError):
         await pool.open(SIMULATION)
-    await pool.detach(current, lost=False)
+    await pool.detach(current, SOCKET)
     await pool.aclose()
 
 
@@ -390,6 +417,22 @@ async def test_a_stop_gives_up_on_what_never_ends(
     assert session.id in caplog.text
     Threaded.gate.set()
     await stepping
+
+
+@on_loop
+async def test_a_stop_gives_up_on_a_thread_whose_caller_has_gone(gate: None) -> None:
+    pool = pool_of(Threaded, close_timeout_s=0.05)
+    session = await pool.open(SIMULATION)
+    await session.reset()
+    stepping = asyncio.create_task(session.step(Add(amount=-1)))
+    await until(Threaded.entered.is_set)
+    stepping.cancel()
+    await asyncio.wait([stepping])
+    try:
+        await asyncio.wait_for(pool.aclose(), 5)
+    finally:
+        Threaded.gate.set()
+    assert pool.statistics().active == 0
 
 
 @on_loop

@@ -1,6 +1,7 @@
 import asyncio
 import threading
-from typing import Any
+import uuid
+from typing import Any, ClassVar
 
 import hypothesis
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from openenv_lite.blueprint import Blueprint
 from openenv_lite.errors import CapacityError, FactoryError, OpenEnvError, SessionError
 from openenv_lite.pool import Pool, PoolSettings
 from openenv_lite.session import Session
-from tests.environments import Add, Awaiting, Inline, Threaded
+from tests.environments import Add, Inline, Threaded
 from tests.leaks import settled, until
 from tests.manual_clock import ManualClock
 
@@ -51,7 +52,7 @@ class Lives(RuleBasedStateMachine):
         lock = threading.Lock()
 
         class Counted(self.base):  # type: ignore[name-defined,misc]
-            alive = set()
+            alive: ClassVar[set[Any]] = set()
 
             def __init__(self) -> None:
                 if machine.fails:
@@ -66,9 +67,14 @@ class Lives(RuleBasedStateMachine):
     def run(self, coroutine: Any) -> Any:
         return self.runner.run(coroutine)
 
-    async def _open(self, fails: bool) -> Session | None:
+    async def _open(self, fails: bool, own: bool) -> Session | None:
         self.fails = fails
-        opening = asyncio.create_task(self.pool.open(ServerMode.SIMULATION))
+        name = str(uuid.uuid4())
+        opening = asyncio.create_task(
+            self.pool.open_held(ServerMode.SIMULATION, name, name)
+            if own
+            else self.pool.open(ServerMode.SIMULATION, name)
+        )
         while not opening.done():
             await asyncio.sleep(0.0005)
             if self.pool.statistics().waiting:
@@ -76,11 +82,13 @@ class Lives(RuleBasedStateMachine):
         self.fails = False
         error = opening.exception()
         assert error is None or isinstance(error, CapacityError | FactoryError), error
+        if error is None and own:
+            self.held.add(name)
         return None if error else opening.result()
 
-    @rule(target=sessions, fails=st.booleans())
-    def open(self, fails: bool) -> Session | None:
-        return self.run(self._open(fails))  # type: ignore[no-any-return]
+    @rule(target=sessions, fails=st.booleans(), own=st.booleans())
+    def open(self, fails: bool, own: bool) -> Session | None:
+        return self.run(self._open(fails, own))  # type: ignore[no-any-return]
 
     @rule(turns=st.integers(0, 6))
     def give_up_while_opening(self, turns: int) -> None:
@@ -100,7 +108,7 @@ class Lives(RuleBasedStateMachine):
         if session is None:
             return
         try:
-            self.pool.attach(session.id)
+            self.pool.attach(session.id, session.id)
         except SessionError:
             assert session.id in self.held or not session.is_open or self._closing(session)
         else:
@@ -114,7 +122,14 @@ class Lives(RuleBasedStateMachine):
     def detach(self, session: Session | None, lost: bool) -> None:
         if session is not None and session.id in self.held:
             self.held.discard(session.id)
-            self.run(self.pool.detach(session, lost=lost))
+            self.run(self._let_go(session, lost))
+
+    async def _let_go(self, session: Session, lost: bool) -> None:
+        if lost:
+            self.pool.lose(session.id, session.id)
+        else:
+            await self.pool.detach(session, session.id)
+        await self._quiet()
 
     @rule(session=sessions)
     def ask_to_close(self, session: Session | None) -> None:
@@ -167,6 +182,7 @@ class Lives(RuleBasedStateMachine):
     def stop_and_start(self) -> None:
         self.run(self.pool.aclose())
         assert not self.alive
+        self.held.clear()
         self.pool.start()
 
     async def _quiet(self) -> None:
@@ -185,8 +201,9 @@ class Lives(RuleBasedStateMachine):
     def nothing_is_remembered_of_the_dead(self) -> None:
         pool = self.pool
         known = set(pool._sessions)
-        for kept in (pool._attached, pool._lost, pool._last_active, pool._close_on_detach):
+        for kept in (pool._holders, pool._lost, pool._last_active, pool._socket_owned):
             assert set(kept) <= known
+        assert pool._close_on_detach <= known
 
     def teardown(self) -> None:
         async def story() -> None:
@@ -210,7 +227,3 @@ TestLives = Lives.TestCase
 TestLives.settings = SETTINGS
 TestLivesOnTheLoop = LivesOnTheLoop.TestCase
 TestLivesOnTheLoop.settings = SETTINGS
-
-
-def test_every_shared_environment_can_be_counted() -> None:
-    assert all(isinstance(kind.alive, set) for kind in (Inline, Threaded, Awaiting))

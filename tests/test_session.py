@@ -146,7 +146,7 @@ def test_a_step_overridden_to_act_around_tools_never_hangs(
 
         elif way == "async step":
 
-            async def step(self, action: Any, **options: Any) -> Any:
+            async def step(self, action: Any, **options: Any) -> Any:  # type: ignore[misc]
                 return super().step(action, **options)
 
         else:
@@ -160,8 +160,8 @@ def test_a_step_overridden_to_act_around_tools_never_hangs(
             arguments = {"a": 1} if tool == "add" else {"text": "x"}
             try:
                 result = await one.step(CallToolAction(tool_name=tool, arguments=arguments))
-            except ExecutionError as error:
-                assert "step_async" in error.message  # the remedy
+            except ExecutionError as refusal:
+                assert "step_async" in refusal.message  # the remedy
             else:
                 error = result.observation.error
                 assert error is None or "step_async" in error.message
@@ -244,6 +244,29 @@ async def test_calls_of_one_session_never_overlap() -> None:
     async with session(Slow) as one:
         await one.reset()
         await asyncio.gather(*(one.step(Add(amount=1)) for _ in range(10)), one.state())
+
+
+@on_loop
+async def test_an_inline_step_waits_for_an_async_state() -> None:
+    inside: list[int] = []
+
+    class Half(Inline):
+        async def state(self) -> Any:
+            inside.append(1)
+            await asyncio.sleep(0.005)
+            inside.clear()
+            return State()
+
+        def step(self, action: Add, bonus: int = 0) -> Any:
+            assert not inside
+            return Count()
+
+    async with session(Half) as one:
+        await one.reset()
+        reading = asyncio.create_task(one.state())
+        await asyncio.sleep(0)
+        await one.step(Add(amount=1))
+        await reading
 
 
 @on_loop

@@ -27,8 +27,9 @@ class Served:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     async def _serve(self) -> None:
-        await self.uvicorn.serve(sockets=[self._listener])
-        for _ in range(500):
+        with self._listener:
+            await self.uvicorn.serve(sockets=[self._listener])
+        for _ in range(200):
             left = asyncio.all_tasks() - {asyncio.current_task()}
             if not left:
                 return
@@ -46,7 +47,7 @@ class Served:
         """As a SIGTERM does."""
         self.uvicorn.should_exit = True
         self._thread.join(patience_s)
-        assert not self._thread.is_alive(), "the server does not stop"
+        assert not self._thread.is_alive(), f"the server does not stop: {self.tasks_left}"
 
     @property
     def http(self) -> str:
@@ -83,11 +84,12 @@ def serving(app: Any, **options: Any) -> Iterator[Served]:
 
 
 class _Watch(logging.Handler):
-    """Keeps what a server's own loggers call an error: an exception that left the app."""
+    """Keeps what tells of an exception that left the app, or was never looked at."""
 
     def __init__(self, found: list[str]) -> None:
         super().__init__(logging.ERROR)
         self._found = found
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._found.append(self.format(record))
+        if record.name == "asyncio" or "Exception in ASGI" in record.getMessage():
+            self._found.append(self.format(record))
