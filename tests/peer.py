@@ -48,6 +48,11 @@ class Peer:
         """What the handshake called the session."""
         return self.headers["x-openenv-session-id"]
 
+    @property
+    def unheard(self) -> int:
+        """Replies that have come and not been listened to."""
+        return self._from_app.qsize()
+
     def send(self, frame: str | bytes) -> None:
         """A frame as it stands."""
         kind = "text" if isinstance(frame, str) else "bytes"

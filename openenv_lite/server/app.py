@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -52,6 +53,8 @@ class HTTPEnvServer:
         self.settings = _settings(settings)
         self.blueprint = Blueprint(env, action_cls, observation_cls, state_cls)
         self.pool = Pool(self.blueprint, self._pool_settings(), clock)
+        self._registered: weakref.WeakKeyDictionary[Any, list[BaseRoute]]
+        self._registered = weakref.WeakKeyDictionary()
 
     def _pool_settings(self) -> PoolSettings:
         most = self.settings.max_concurrent_envs or default_capacity(self.blueprint)
@@ -71,10 +74,18 @@ class HTTPEnvServer:
     def register_routes(self, app: Any, mode: ServerMode | str = ServerMode.SIMULATION) -> None:
         """Put the routes on a Starlette or FastAPI app, before those it has.
 
-        The app's lifespan then also closes the environments.
+        The app's lifespan then also closes the environments. Registered again, in another mode,
+        the new routes take the place of the old, so that no control outlives the change.
         """
         router = app.router
-        router.routes[:0] = self.routes(mode)
+        known = self._registered.get(router)
+        router.routes[:] = [each for each in router.routes if each not in (known or ())]
+        self._registered[router] = self.routes(mode)
+        router.routes[:0] = self._registered[router]
+        if known is None:
+            self._close_with(router)
+
+    def _close_with(self, router: Any) -> None:
         inner = router.lifespan_context
 
         @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import itertools
 import uuid
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
@@ -25,6 +26,10 @@ __all__ = ["Reply", "SocketEndpoint"]
 
 Reply = bytes | Awaitable[bytes | None]
 """A reply that is there at once, or one to wait for."""
+
+
+FAIR_SHARE = 16
+"""Messages after which a connection lets the others have a turn, however many it sent ahead."""
 
 
 class SocketEndpoint:
@@ -104,7 +109,9 @@ class SocketEndpoint:
     async def _converse(self, connection: Connection, session: Session) -> None:
         answer = self.answerer(connection.scope, session)
         receive, send = connection.receive, connection.send
-        while True:
+        for turn in itertools.count(1):
+            if turn % FAIR_SHARE == 0:
+                await asyncio.sleep(0)
             message = await receive()
             try:
                 text = message.get("text")

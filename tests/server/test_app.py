@@ -238,3 +238,12 @@ async def test_an_app_without_the_http_exception_words_still_refuses_what_is_too
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         assert (await http.post("/reset", content=b"x" * 101)).status_code == 413
+
+
+def test_registering_again_in_production_leaves_no_control_behind() -> None:
+    app, server = Starlette(), HTTPEnvServer(Toolbox)
+    server.register_routes(app, mode=ServerMode.SIMULATION)
+    server.register_routes(app, mode=ServerMode.PRODUCTION)
+    with TestClient(app) as http:
+        assert [http.post(path, json={}).status_code for path in ("/reset", "/step")] == [404, 404]
+        assert http.get("/health").status_code == 200

@@ -86,12 +86,12 @@ def ask(client: ClientConnection, kind: str, data: Any = None) -> Any:
 
 def eventually_empty(server: Served) -> None:
     deadline = time.monotonic() + 10
-    while server.statistics.active:
-        assert time.monotonic() < deadline, server.statistics
-        time.sleep(0.005)
     kind = server.app.state.server.blueprint.kind
+    name = f"openenv-{kind.__name__}"
+    while server.statistics.active or any(t.name == name for t in threading.enumerate()):
+        assert time.monotonic() < deadline, (server.statistics, threading.enumerate())
+        time.sleep(0.005)
     assert not kind.alive
-    assert not [t for t in threading.enumerate() if t.name == f"openenv-{kind.__name__}"]
 
 
 RESET = frame(b'{"type":"reset"}')
