@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -53,8 +52,7 @@ class HTTPEnvServer:
         self.settings = _settings(settings)
         self.blueprint = Blueprint(env, action_cls, observation_cls, state_cls)
         self.pool = Pool(self.blueprint, self._pool_settings(), clock)
-        self._registered: weakref.WeakKeyDictionary[Any, list[BaseRoute]]
-        self._registered = weakref.WeakKeyDictionary()
+        self._registered: list[tuple[Any, list[BaseRoute]]] = []
 
     def _pool_settings(self) -> PoolSettings:
         most = self.settings.max_concurrent_envs or default_capacity(self.blueprint)
@@ -78,11 +76,12 @@ class HTTPEnvServer:
         the new routes take the place of the old, so that no control outlives the change.
         """
         router = app.router
-        known = self._registered.get(router)
-        router.routes[:] = [each for each in router.routes if each not in (known or ())]
-        self._registered[router] = self.routes(mode)
-        router.routes[:0] = self._registered[router]
-        if known is None:
+        earlier = [routes for known, routes in self._registered if known is router]
+        ours = [route for routes in earlier for route in routes]
+        fresh = self.routes(mode)
+        router.routes[:] = [*fresh, *(each for each in router.routes if each not in ours)]
+        self._registered.append((router, fresh))
+        if not earlier:
             self._close_with(router)
 
     def _close_with(self, router: Any) -> None:
