@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ForwardRef, TypeVar, get_args, get_origin
 
 from openenv_lite import codec
-from openenv_lite.environment import Environment, MCPEnvironment
+from openenv_lite.environment import Environment, MCPEnvironment, described
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
 from openenv_lite.lane import Lane, LoopLane, ThreadLane
 from openenv_lite.protocol import Event
@@ -121,7 +121,8 @@ class Blueprint:
         self.close = Operation(self.kind, "close")
         self.metadata = Operation(self.kind, "get_metadata")
         self.state = Operation(self.kind, "state")
-        self.counts_steps = self.state.declared is vars(Environment)["state"]
+        inherited = self.metadata.declared is vars(Environment)["get_metadata"]
+        self.described = described(self.kind) if inherited else None
         self.is_concurrent = bool(getattr(self.kind, "SUPPORTS_CONCURRENT_SESSIONS", False))
         every = (self.reset, self.step, self.state, self.close, self.metadata)
         plain = [not operation.is_async for operation in (self.reset, self.step)]

@@ -112,7 +112,6 @@ class Decoder:
     """Decodes JSON text into one type, built once and used for every message."""
 
     def __init__(self, kind: Any) -> None:
-        self.kind = kind
         self._decoder = msgspec.json.Decoder(kind, strict=False, dec_hook=construct)
         self.decode_fast = self._decoder.decode
         """As `decode`, but raises msgspec's own errors; all are a `ValueError` or too deep."""

@@ -1,11 +1,14 @@
 """What an author writes: an `Environment`, or an `MCPEnvironment` whose actions are tools.
 
-Every method may be `def` or `async def`, and may take only the keyword arguments it wants.
+`reset`, `step`, `close` and `get_metadata` may be `def` or `async def`, and take only the keyword
+arguments they want.
 """
 
 import asyncio
 import contextlib
+import contextvars
 import functools
+import inspect
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
@@ -27,7 +30,10 @@ from openenv_lite.types import (
     ToolSpec,
 )
 
-__all__ = ["Environment", "MCPEnvironment"]
+__all__ = ["SERVED_MODE", "Environment", "MCPEnvironment", "described"]
+
+SERVED_MODE = contextvars.ContextVar("SERVED_MODE", default=ServerMode.SIMULATION)
+"""The mode in which the environment under construction will be served."""
 
 ActT = TypeVar("ActT")
 ObsT = TypeVar("ObsT")
@@ -43,7 +49,7 @@ class Environment(Generic[ActT, ObsT, StateT]):
     Attributes:
         rng: Random generator of this instance; `reset(seed=...)` seeds it before the author's
             code runs, and a reset without a seed lets it go on.
-        mode: The mode the instance is served in.
+        server_mode: The mode the instance is served in, known to its constructor already.
     """
 
     SUPPORTS_CONCURRENT_SESSIONS: ClassVar[bool] = False
@@ -54,14 +60,14 @@ class Environment(Generic[ActT, ObsT, StateT]):
     fast path and right for methods that take well under a millisecond."""
 
     rng: random.Random
-    mode: ServerMode
+    server_mode: ServerMode
     _episode: State
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Environment[ActT, ObsT, StateT]":
         """Set up what the base class owns, so that a subclass need not call `super().__init__`."""
         self = super().__new__(cls)
         self.rng = random.Random()
-        self.mode = ServerMode.SIMULATION
+        self.server_mode = SERVED_MODE.get()
         self._episode = State()
         return self
 
@@ -100,8 +106,13 @@ class Environment(Generic[ActT, ObsT, StateT]):
 
     def get_metadata(self) -> Any:
         """What `/metadata` tells: name and description from the class, unless overridden."""
-        name = type(self).__name__
-        return EnvironmentMetadata(name=name, description=f"{name} environment", version="1.0.0")
+        return described(type(self))
+
+
+def described(kind: type) -> EnvironmentMetadata:
+    """What is known of a class that does not describe itself."""
+    name = kind.__name__
+    return EnvironmentMetadata(name=name, description=f"{name} environment", version="1.0.0")
 
 
 def _seeding(reset: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,11 +121,12 @@ def _seeding(reset: Callable[..., Any]) -> Callable[..., Any]:
     A session does so itself, also where the author's reset takes no seed; this is for whoever
     calls `reset(seed=...)` on an instance.
     """
+    leads = list(inspect.signature(reset).parameters)[1:2] == ["seed"]
 
     @functools.wraps(reset)
     def seeded(self: Environment[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
-        seed = kwargs.get("seed", args[0] if args else None)
-        if isinstance(seed, int):
+        seed = args[0] if args and leads else kwargs.get("seed")
+        if isinstance(seed, int) and type(self).reset is seeded:  # not again from super()
             self.rng.seed(seed)
         return reset(self, *args, **kwargs)
 
@@ -192,7 +204,7 @@ class MCPEnvironment(Environment[Any, Any, State]):
 
     def list_tools(self) -> list[ToolSpec]:
         """The tools that exist in the mode this instance is served in."""
-        return self.tools.list(self.mode)
+        return self.tools.list(self.server_mode)
 
     async def call_tool(
         self, name: str, arguments: Mapping[str, Any], timeout_s: float | None = None
@@ -207,8 +219,7 @@ class MCPEnvironment(Environment[Any, Any, State]):
         with self._tool_errors(name):
             if not tool.is_async:
                 return call_result(await self.run_function(call))
-            async with asyncio.timeout(timeout_s or self.TOOL_TIMEOUT_S):
-                return call_result(await call())
+            return call_result(await _within(timeout_s or self.TOOL_TIMEOUT_S, name, call()))
 
     def _call_tool(
         self, name: str, arguments: Mapping[str, Any], timeout_s: float | None
@@ -222,7 +233,7 @@ class MCPEnvironment(Environment[Any, Any, State]):
             return call_result(call())
 
     def _prepare(self, name: str, arguments: Mapping[str, Any]) -> tuple[Tool, Callable[[], Any]]:
-        tool = self.tools.get(name, self.mode)
+        tool = self.tools.get(name, self.server_mode)
         return tool, functools.partial(tool.function, **tool.signature.bind(arguments))
 
     @contextlib.contextmanager
@@ -231,13 +242,24 @@ class MCPEnvironment(Environment[Any, Any, State]):
         try:
             yield
         except BaseException as error:
-            if not is_authors(error):
+            if isinstance(error, ToolFailedError) or not is_authors(error):
                 raise
-            raise tool_failure(name, error, self.mode) from error
+            raise tool_failure(name, error, self.server_mode) from error
 
     def _step_impl(self, action: Any, **kwargs: Any) -> Any:
         """Carry out an action that is not a tool call; override it where such actions exist."""
         raise NotImplementedError(f"{type(self).__name__} takes tool actions only")
+
+
+async def _within(seconds: float, name: str, call: Coroutine[Any, Any, Any]) -> Any:
+    """Wait for an async tool; only our own limit counts as its timing out."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await call
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise ToolFailedError(f"Tool {name!r} timed out", error_type="timeout") from None
 
 
 async def _call_here(function: Callable[[], Any]) -> Any:

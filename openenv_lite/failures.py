@@ -8,7 +8,6 @@ from openenv_lite.errors import (
     ExecutionError,
     InvalidArgumentsError,
     OpenEnvError,
-    RequestError,
     ToolFailedError,
     UnknownToolError,
 )
@@ -49,13 +48,8 @@ def execution_failure(where: str, error: BaseException, mode: ServerMode) -> Exe
     return ExecutionError(_text_of(error))
 
 
-def tool_failure(name: str, error: BaseException, mode: ServerMode) -> OpenEnvError:
+def tool_failure(name: str, error: BaseException, mode: ServerMode) -> ToolFailedError:
     """The typed error for what a tool raised, by the same rule."""
-    if isinstance(error, RequestError | ToolFailedError):
-        keep_sendable(error)
-        return error
-    if isinstance(error, TimeoutError):
-        return ToolFailedError(f"Tool {name!r} timed out", error_type="timeout")
     log.error("Tool %r failed", name, exc_info=error)
     if mode is ServerMode.PRODUCTION:
         return ToolFailedError(f"Error calling tool {name!r}")

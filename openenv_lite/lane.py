@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, NoReturn, Protocol
 
-from openenv_lite.errors import ConfigurationError
+from openenv_lite.errors import ConfigurationError, SessionClosedError
 
 __all__ = ["Lane", "LoopLane", "ThreadLane"]
 
@@ -86,6 +86,7 @@ class ThreadLane:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._is_ended = False
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ended = self._loop.create_future()
@@ -95,6 +96,8 @@ class ThreadLane:
 
     async def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the function on the thread; a cancelled caller leaves it running there."""
+        if self._is_ended:
+            raise SessionClosedError("The session is closed")
         job = _Job(self._loop.create_future(), function, args, kwargs)
         self._jobs.put(job)
         value, error = await job.outcome
@@ -118,6 +121,7 @@ class ThreadLane:
 
     def abandon(self) -> None:
         """Let the thread end after the calls asked before."""
+        self._is_ended = True
         self._jobs.put(None)
 
     def _work(self) -> None:

@@ -57,6 +57,24 @@ class PoolStatistics(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
 
 
+class _Lease:
+    """A session and what the pool knows of its tenant; it is gone when the session is."""
+
+    def __init__(self, session: Session, now: float) -> None:
+        self.session = session
+        self.holder: object | None = None
+        self.is_sockets_own = False
+        self.last_active = now
+        self.lost_at: float | None = None
+        self.is_to_close = False
+        self.ending: asyncio.Task[None] | None = None
+
+    @property
+    def is_forsaken(self) -> bool:
+        """Its socket broke and nothing is under way: a newcomer may have the slot."""
+        return self.lost_at is not None and not self.session.is_busy
+
+
 class Pool:
     """The sessions of one environment class. Use it on one event loop.
 
@@ -72,26 +90,23 @@ class Pool:
         self.blueprint = blueprint
         self.settings = settings
         self.clock = clock or SystemClock()
-        self._sessions: dict[str, Session] = {}
-        self._holders: dict[str, object] = {}
-        self._lost: dict[str, float] = {}
-        self._socket_owned: set[str] = set()
-        self._last_active: dict[str, float] = {}
-        self._closing: dict[str, asyncio.Task[None]] = {}
-        self._close_on_detach: set[str] = set()
-        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._leases: dict[str, _Lease] = {}
+        self._waiting: list[asyncio.Future[None]] = []
         self._is_stopped = False
         self._reaper: asyncio.Task[None] | None = None
         self._counts: collections.Counter[str] = collections.Counter()
 
+    def __contains__(self, session_id: str) -> bool:
+        return session_id in self._leases
+
     def statistics(self) -> PoolStatistics:
         """What the pool holds and has seen."""
-        steps = self._counts["steps"] + sum(each.steps for each in self._sessions.values())
+        running = sum(lease.session.steps for lease in self._leases.values())
         return PoolStatistics(
-            active=len(self._sessions),
+            active=len(self._leases),
             waiting=len(self._waiting),
             max_sessions=self.settings.max_sessions,
-            steps=steps,
+            steps=self._counts["steps"] + running,
             **{name: self._counts[name] for name in ("opened", "closed", "refused", "expired")},
         )
 
@@ -101,26 +116,23 @@ class Pool:
         Raises:
             CapacityError: No slot became free in time.
             FactoryError: The author's constructor raised; the slot is free again.
+            SessionError: The server is stopping.
         """
         await self._take_slot()
         try:
             session = Session(session_id or str(uuid.uuid4()), self.blueprint, mode)
         except RuntimeError as error:  # what Python says where the system grants no more threads
             raise self._refusal(str(error)) from error
-        self._sessions[session.id] = session
+        lease = self._leases[session.id] = _Lease(session, self.clock.now())
         try:
             await session.open()
         except BaseException:
             await self.close(session)
             raise
         self._counts["opened"] += 1
-        self._touch(session)
+        lease.last_active = self.clock.now()
         self._ensure_reaper()
         return session
-
-    def start(self) -> None:
-        """Let sessions be opened again after `aclose`."""
-        self._is_stopped = False
 
     async def _take_slot(self) -> None:
         """Wait for a slot, or make one by ending a session whose client went away.
@@ -129,10 +141,10 @@ class Pool:
         fills it before anything else runs.
         """
         deadline = self.clock.now() + self.settings.queue_timeout_s
-        while len(self._sessions) >= self.settings.max_sessions and not self._is_stopped:
-            forsaken = [each for each in self._lost if not self._sessions[each].is_busy]
+        while len(self._leases) >= self.settings.max_sessions and not self._is_stopped:
+            forsaken = [each for each in self._leases.values() if each.is_forsaken]
             if forsaken:
-                await self.close(self._sessions[forsaken[0]])
+                await self.close(min(forsaken, key=lambda each: each.lost_at or 0.0).session)
             else:
                 await self._wait_for_slot(deadline)
         if self._is_stopped:
@@ -149,12 +161,17 @@ class Pool:
             await asyncio.wait({turn, alarm}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             alarm.cancel()
-            if turn in self._waiting:
-                self._waiting.remove(turn)
+            self._waiting.remove(turn)
+
+    def _wake_all(self) -> None:
+        """Every waiter looks again; waking just one could lose the turn if it was cancelled."""
+        for turn in self._waiting:
+            if not turn.done():
+                turn.set_result(None)
 
     def _refusal(self, reason: str = "Cannot accept new connections.") -> CapacityError:
         self._counts["refused"] += 1
-        active, most = len(self._sessions), self.settings.max_sessions
+        active, most = len(self._leases), self.settings.max_sessions
         return CapacityError(
             f"Server at capacity: {active}/{most} sessions active. {reason}",
             active_sessions=active,
@@ -165,143 +182,136 @@ class Pool:
     @contextlib.asynccontextmanager
     async def lease(self, mode: ServerMode, session_id: str | None) -> AsyncIterator[Session]:
         """The named session, or one that lives for this request alone."""
-        if session_id is not None:
-            session = self.get(session_id)
+        if session_id is None:
+            session = await self.open(mode)
             try:
                 yield session
             finally:
-                self._touch(session)
+                await self.close(session)
             return
-        session = await self.open(mode)
+        lease = self._find(session_id, mode)
         try:
-            yield session
+            yield lease.session
         finally:
-            await self.close(session)
+            lease.last_active = self.clock.now()
 
     async def metadata(self, mode: ServerMode) -> Any:
-        """What an instance says of its class; asked of one that exists where no more may."""
-        if len(self._sessions) >= self.settings.max_sessions:
-            for session in self._sessions.values():
-                if session.is_open:
-                    return await session.metadata()
+        """What the class says of itself; an instance is built where the author computes it."""
+        if self.blueprint.described is not None:
+            return self.blueprint.described
         async with self.lease(mode, None) as session:
             return await session.metadata()
 
-    def _touch(self, session: Session) -> None:
-        self._last_active[session.id] = self.clock.now()
-
-    def __contains__(self, session_id: str) -> bool:
-        return session_id in self._sessions
-
-    def get(self, session_id: str) -> Session:
-        """The session of this id.
+    def get(self, session_id: str, mode: ServerMode | None = None) -> Session:
+        """The session of this id, and of this mode where one is given.
 
         Raises:
             UnknownSessionError: None has it, or it has ended.
             SessionError: Its environment is still being built.
         """
-        session = self._sessions.get(session_id)
-        if session is None or session_id in self._closing:
+        return self._find(session_id, mode).session
+
+    def _find(self, session_id: str, mode: ServerMode | None) -> _Lease:
+        lease = self._leases.get(session_id)
+        if lease is None or lease.ending or mode not in (None, lease.session.mode):
             raise UnknownSessionError(f"Unknown session_id: {session_id}")
-        if not session.is_open:
+        if not lease.session.is_open:
             raise SessionError(f"Session {session_id} is still initializing; retry shortly")
-        return session
+        return lease
 
     async def open_held(self, mode: ServerMode, session_id: str, holder: object) -> Session:
         """As `open`, for a WebSocket: the session ends when the one that holds it leaves."""
         await self.open(mode, session_id)
-        self._socket_owned.add(session_id)
+        self._leases[session_id].is_sockets_own = True
         return self.attach(session_id, holder)
 
-    def attach(self, session_id: str, holder: object) -> Session:
+    def attach(self, session_id: str, holder: object, mode: ServerMode | None = None) -> Session:
         """Let a WebSocket hold the session, which then does not expire.
+
+        A session that a WebSocket opened goes to whoever knows its id: its client is back before
+        the server has noticed that the old connection is dead.
 
         Args:
             session_id: Of an open session.
-            holder: Whatever stands for the WebSocket; `detach` takes the same.
+            holder: Whatever stands for the WebSocket; `lose` and `detach` take the same.
+            mode: The mode it must have.
 
         Raises:
-            SessionAttachedError: Another one does.
+            SessionAttachedError: Another one holds it.
             UnknownSessionError, SessionError: As `get`.
         """
-        session = self.get(session_id)
-        if session_id in self._holders:
+        lease = self._find(session_id, mode)
+        if lease.holder is not None and not lease.is_sockets_own:
             raise SessionAttachedError(f"Session {session_id} already has an attached WebSocket")
-        self._holders[session_id] = holder
-        self._lost.pop(session_id, None)
-        return session
+        lease.holder, lease.lost_at = holder, None
+        return lease.session
 
     def lose(self, session_id: str, holder: object) -> None:
         """The holder's connection broke: until the grace time is over, another may attach."""
-        if self._holders.get(session_id) is not holder:
+        lease = self._let_go(session_id, holder)
+        if lease is None:
             return
-        del self._holders[session_id]
-        self._last_active[session_id] = self.clock.now()
-        if session_id in self._close_on_detach:
-            self._begin_end(self._sessions[session_id])
-        elif session_id in self._socket_owned:
-            self._lost[session_id] = self.clock.now()
+        if lease.is_to_close:
+            self._begin_end(lease)
+        elif lease.is_sockets_own:
+            lease.lost_at = self.clock.now()
+            self._wake_all()
 
     async def detach(self, session: Session, holder: object) -> None:
         """The holder let go of its own will: end the session if it was a WebSocket's own."""
-        if self._holders.get(session.id) is not holder:
-            return
-        del self._holders[session.id]
-        self._touch(session)
-        if session.id in self._close_on_detach | self._socket_owned:
+        lease = self._let_go(session.id, holder)
+        if lease is not None and (lease.is_to_close or lease.is_sockets_own):
             await self.close(session)
 
-    async def request_close(self, session_id: str) -> bool:
+    def _let_go(self, session_id: str, holder: object) -> _Lease | None:
+        """The lease, if it was this holder's to let go."""
+        lease = self._leases.get(session_id)
+        if lease is None or lease.holder is not holder:
+            return None
+        lease.holder, lease.last_active = None, self.clock.now()
+        return lease
+
+    async def request_close(self, session_id: str, mode: ServerMode | None = None) -> bool:
         """Close the session now, or, while a WebSocket holds it, when that lets go.
 
         Returns:
             Whether it is closed.
         """
-        session = self.get(session_id)
-        if session_id in self._holders:
-            self._close_on_detach.add(session_id)
+        lease = self._find(session_id, mode)
+        if lease.holder is not None:
+            lease.is_to_close = True
             return False
-        await self.close(session)
+        await self.close(lease.session)
         return True
 
     async def close(self, session: Session) -> None:
         """End the session and give its slot back, even if the caller is cancelled meanwhile."""
-        if self._sessions.get(session.id) is not session:
-            return
-        await asyncio.shield(self._begin_end(session))
+        lease = self._leases.get(session.id)
+        if lease is not None and lease.session is session:
+            await asyncio.shield(self._begin_end(lease))
 
-    def _begin_end(self, session: Session) -> asyncio.Task[None]:
+    def _begin_end(self, lease: _Lease) -> asyncio.Task[None]:
         """The one task that ends the session."""
-        task = self._closing.get(session.id)
-        if task is None:
-            task = self._closing[session.id] = asyncio.create_task(self._end(session))
-        return task
+        if lease.ending is None:
+            lease.ending = asyncio.create_task(self._end(lease))
+        return lease.ending
 
-    async def _end(self, session: Session) -> None:
+    async def _end(self, lease: _Lease) -> None:
+        was_open = lease.session.is_open
         try:
-            await session.close()
+            await lease.session.close()
         finally:
-            self._forget(session)
+            del self._leases[lease.session.id]
+            self._counts["closed"] += was_open
+            self._counts["steps"] += lease.session.steps
+            self._rest()
+            self._wake_all()
 
-    def _forget(self, session: Session) -> None:
-        self._sessions.pop(session.id, None)
-        self._closing.pop(session.id, None)
-        self._lost.pop(session.id, None)
-        self._counts["closed"] += self._last_active.pop(session.id, None) is not None
-        self._holders.pop(session.id, None)
-        self._socket_owned.discard(session.id)
-        self._close_on_detach.discard(session.id)
-        self._counts["steps"] += session.steps
-        if not self._sessions and self._reaper is not None:
+    def _rest(self) -> None:
+        """Without sessions there is nothing to watch."""
+        if not self._leases and self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None
-        self._wake_all()
-
-    def _wake_all(self) -> None:
-        """Every waiter looks again; waking just one could lose the turn if it was cancelled."""
-        for turn in self._waiting:
-            if not turn.done():
-                turn.set_result(None)
 
     def _ensure_reaper(self) -> None:
         """The reaper lives only while there are sessions, so no lifespan is needed to end it."""
@@ -315,21 +325,24 @@ class Pool:
             await self.sweep()
 
     async def sweep(self) -> None:
-        """Close every session that has waited too long."""
-        for session in [each for each in self._sessions.values() if self._has_expired(each)]:
-            log.info("Session %s expired", session.id)
+        """Begin to close every session that has waited too long."""
+        for lease in [each for each in self._leases.values() if self._has_expired(each)]:
+            log.info("Session %s expired", lease.session.id)
             self._counts["expired"] += 1
             # Not awaited: this may run in the reaper, which the last closing cancels.
-            self._begin_end(session)
+            self._begin_end(lease)
 
-    def _has_expired(self, session: Session) -> bool:
-        if session.is_busy or not session.is_open or session.id in self._closing:
+    def _has_expired(self, lease: _Lease) -> bool:
+        session = lease.session
+        if session.is_busy or not session.is_open or lease.ending or lease.holder is not None:
             return False
-        now = self.clock.now()
-        if session.id in self._lost:
-            return now - self._lost[session.id] >= self.settings.resume_grace_s
-        idle = now - self._last_active[session.id]
-        return session.id not in self._holders and idle >= self.settings.idle_timeout_s
+        if lease.lost_at is not None:
+            return self.clock.now() - lease.lost_at >= self.settings.resume_grace_s
+        return self.clock.now() - lease.last_active >= self.settings.idle_timeout_s
+
+    def start(self) -> None:
+        """Let sessions be opened again after `aclose`."""
+        self._is_stopped = False
 
     async def aclose(self) -> None:
         """Open no more sessions and close those there are; give up on what does not end in time.
@@ -338,14 +351,13 @@ class Pool:
         """
         self._is_stopped = True
         self._wake_all()
-        endings = [asyncio.ensure_future(self.close(s)) for s in list(self._sessions.values())]
+        endings = [self._begin_end(lease) for lease in self._leases.values()]
         if endings:
             await asyncio.wait(endings, timeout=self.settings.close_timeout_s)
-        abandoned = list(self._closing.items())
-        for session_id, closing in abandoned:
-            log.error("Session %s did not close in time and was abandoned", session_id)
-            closing.cancel()
-        await asyncio.gather(*(each for _, each in abandoned), *endings, return_exceptions=True)
+        for lease in list(self._leases.values()):
+            log.error("Session %s did not close in time: abandoned", lease.session.id)
+            self._begin_end(lease).cancel()
+        await asyncio.gather(*endings, return_exceptions=True)
 
 
 def default_capacity(blueprint: Blueprint) -> int:

@@ -11,13 +11,16 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from openenv_lite import codec
 from openenv_lite.blueprint import Blueprint, Operation
-from openenv_lite.environment import Environment, MCPEnvironment
+from openenv_lite.environment import SERVED_MODE, Environment, MCPEnvironment
 from openenv_lite.errors import (
     ExecutionError,
     FactoryError,
     OpenEnvError,
+    SessionClosedError,
     ToolFailedError,
     ToolsUnsupportedError,
 )
@@ -50,6 +53,13 @@ log = logging.getLogger(__name__)
 _NO_OPTIONS: Mapping[str, Any] = {}
 _UNSENDABLE = (TypeError, ValueError, NotImplementedError, RecursionError)
 """What taking an author's value apart raises where JSON cannot carry it."""
+
+
+class _Beginning(msgspec.Struct):
+    """What every reset may name, whatever the author's own takes."""
+
+    seed: int | None = None
+    episode_id: str | None = None
 
 
 class Session:
@@ -105,9 +115,10 @@ class Session:
 
     def _build(self) -> None:
         """Keep the instance here rather than return it: a cancelled caller must not lose it."""
+        SERVED_MODE.set(self.mode)
         environment = self._environment = self._blueprint.factory()
         if isinstance(environment, Environment):
-            environment.mode = self.mode
+            environment.begin(None, self._counted)
         if isinstance(environment, MCPEnvironment):
             environment.run_function = self._lane.run
             environment.run_coroutine = self._lane.wait_for
@@ -122,17 +133,16 @@ class Session:
         async with self._turn:
             following = advance(RESET, self.phase)
             accepted = self._blueprint.reset.options(options)
+            self._begin(codec.convert(dict(options), _Beginning))
             self.phase = FRESH
-            self._begin(options.get("seed"), options.get("episode_id"))
             observation = await self._perform(self._blueprint.reset, **accepted)
             return self._conclude(observation, following)
 
-    def _begin(self, seed: Any, episode_id: Any) -> None:
-        """Seed and count for the author, who may want neither argument."""
-        identity = episode_id if isinstance(episode_id, str) else str(uuid.uuid4())
-        self._counted = State(episode_id=identity)
+    def _begin(self, beginning: "_Beginning") -> None:
+        """Seed and count for the author, whose `reset` may want neither argument."""
+        self._counted = State(episode_id=beginning.episode_id or str(uuid.uuid4()))
         if isinstance(self._environment, Environment):
-            self._environment.begin(seed if isinstance(seed, int) else None, self._counted)
+            self._environment.begin(beginning.seed, self._counted)
 
     async def step(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
         """Carry out one action.
@@ -151,6 +161,12 @@ class Session:
                 self._count()
             observation = await self._perform(self._blueprint.step, action, **accepted)
             return self._conclude(observation, following)
+
+    async def step_alone(self, action: Any, options: Mapping[str, Any]) -> StepResult:
+        """An episode of one step, for callers without a session of their own."""
+        if type(action) not in self._blueprint.tool_events:
+            await self.reset()
+        return await self.step(action, options)
 
     def step_inline(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
         """As `step`, where `blueprint.inline` says that every call runs on the event loop.
@@ -179,6 +195,8 @@ class Session:
             result = result_of(observation)
         except _UNSENDABLE as error:
             raise self._failure("observation", error) from error
+        if self.phase is CLOSED:
+            raise SessionClosedError("The session was closed while the call was under way")
         self.phase = DONE if result.done else following
         return result
 
@@ -237,6 +255,7 @@ class Session:
                 await self._dispose()
                 await self._lane.close()
         except BaseException:
+            self.phase = CLOSED
             self._lane.abandon()
             raise
 

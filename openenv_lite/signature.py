@@ -37,11 +37,6 @@ class Signature:
         self._kind = _typed_dict(function, self._known)
         self._described = _argument_descriptions(inspect.getdoc(function) or "")
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The keyword arguments with a name of their own."""
-        return frozenset(self._known)
-
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments converted to their types; the callable's own defaults stay its own.
 

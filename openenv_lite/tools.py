@@ -75,7 +75,9 @@ class ToolRegistry:
 
     def list(self, mode: ServerMode) -> list[ToolSpec]:
         """What a model is shown in this mode."""
-        found = (variants.get(mode) or variants.get(None) for variants in self._tools.values())
+        found = (
+            variants.get(mode) or variants.get(None) for variants in list(self._tools.values())
+        )
         return [tool.spec for tool in found if tool is not None]
 
     @overload

@@ -97,7 +97,7 @@ def test_a_call_that_fails_is_an_observation(name: str, arguments: Any, kind: st
 
 def test_the_mode_decides_which_tools_exist() -> None:
     made = Toolbox()
-    made.mode = ServerMode.PRODUCTION
+    made.server_mode = ServerMode.PRODUCTION
     names = {tool.name for tool in made.list_tools()}
     assert "serve" in names
     assert "peek" not in names

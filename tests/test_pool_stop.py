@@ -4,6 +4,7 @@ import pytest
 
 from openenv_lite.errors import (
     CapacityError,
+    SessionClosedError,
     SessionError,
 )
 from tests.environments import Add, Inline, Threaded
@@ -113,7 +114,10 @@ async def test_a_stop_gives_up_on_what_never_ends(
     assert pool.statistics().active == 0
     assert session.id in caplog.text
     Threaded.gate.set()
-    await stepping
+    with pytest.raises(SessionClosedError):
+        await stepping
+    with pytest.raises(SessionClosedError):
+        await session.step(Add(amount=1))
 
 
 @on_loop

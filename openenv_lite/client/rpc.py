@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from openenv_lite import codec
-from openenv_lite.client.remote_errors import error_of, session_error
+from openenv_lite.client.remote_errors import session_error
 from openenv_lite.errors import (
     CapacityError,
     FactoryError,
@@ -78,11 +78,9 @@ class Rpc:
 
 
 def _error(method: str, error: dict[str, Any]) -> OpenEnvError:
-    """Our server says the class in `data["code"]`; OpenEnv's must be known by number and text."""
+    """The class must be known by number and text: JSON-RPC has no room for our codes."""
     message, data = str(error.get("message", "")), error.get("data")
     details = data if isinstance(data, dict) else {}
-    if "code" in details:
-        return error_of({**details, "message": message})
     return _class(method, error.get("code"), message, details)(message, **details)
 
 

@@ -93,15 +93,23 @@ class ReadAhead(Connection):
             self._waiting = False
 
     async def _read(self) -> None:
-        while (message := await self._wire())["type"] != "websocket.disconnect":
-            await self._messages.put(message)
-        self.end = Disconnected(message)
+        self.end = Disconnected(await self._read_on())
         if self.end.lost:
             self._on_loss()
         if self.end.lost and not self._waiting:
             await self._clock.sleep(self._grace_s)
-        if self._server is not None:
+        awake = self._waiting and not self._messages.empty()  # it will meet the end by itself
+        if self._server is not None and not awake:
             self._server.cancel()
+
+    async def _read_on(self) -> Message:
+        """Read to the message that says the peer has gone."""
+        try:
+            while (message := await self._wire())["type"] != "websocket.disconnect":
+                await self._messages.put(message)
+        except (OSError, RuntimeError):  # how servers refuse to be read after the end
+            return {"type": "websocket.disconnect", "code": 1006}
+        return message
 
     def release(self) -> None:
         """Stop reading."""

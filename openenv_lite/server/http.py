@@ -12,9 +12,8 @@ from starlette.responses import Response
 from openenv_lite import codec
 from openenv_lite.errors import InvalidJSONError, InvalidMessageError
 from openenv_lite.pool import Pool
-from openenv_lite.protocol import Phase, decode_action
+from openenv_lite.protocol import decode_action
 from openenv_lite.server.failures import http_failure, json_response, typed
-from openenv_lite.session import Session
 from openenv_lite.types import ServerMode, StepResult
 
 __all__ = ["ControlRoutes", "answering"]
@@ -82,14 +81,8 @@ class ControlRoutes:
         body = await _body(request, StepRequest)
         action = decode_action(body.pop("action"), self._pool.blueprint.action_type)
         async with self._pool.lease(self._mode, _session_id(request)) as session:
-            if _session_id(request) is None:
-                await self._begin(session)
-            return _result(await session.step(action, body))
-
-    async def _begin(self, session: Session) -> None:
-        """Without a session a request is an episode of one step, so it begins one."""
-        if session.phase is Phase.FRESH and not self._pool.blueprint.has_tools:
-            await session.reset()
+            step = session.step_alone if _session_id(request) is None else session.step
+            return _result(await step(action, body))
 
     async def state(self, request: Request) -> Response:
         """Return the inner state."""

@@ -105,7 +105,7 @@ class LegacyMcp:
             raise InvalidArgumentsError("Invalid params - 'session_id' is required")
         if own is not None and own.id == target:
             raise SessionError("Cannot close active WebSocket-managed session via MCP method")
-        if await self._pool.request_close(target):
+        if await self._pool.request_close(target, self._mode):
             return {"session_id": target, "closed": True}
         return {"session_id": target, "closed": False, "closing": True}
 

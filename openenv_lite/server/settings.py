@@ -12,14 +12,14 @@ Secret = Annotated[str, Meta(min_length=16)]
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings of a server; times in seconds, sizes in bytes."""
+    """Settings of a server; times in seconds, sizes in bytes (of a WebSocket text, characters)."""
 
     env_name: str | None = None
     """What `/list_environments` calls the environment; its class's name by default."""
     max_concurrent_envs: Count | None = None
     """Environments that may exist at once: 1 by default, 100 where the class allows several."""
     control_token: Secret | None = None
-    """Who shows it has the trainer's controls on `/ws`, also in production; 16 characters."""
+    """Who shows it on a production `/ws` has the trainer's controls; 16 characters or more."""
     idle_timeout_s: Seconds = 900.0
     """A session that no WebSocket holds ends after this long without a call."""
     resume_grace_s: Seconds = 300.0

@@ -56,7 +56,7 @@ class SocketEndpoint:
             if wanted is None:
                 session = await self.pool.open_held(self.mode, own, connection)
             else:
-                session = self.pool.attach(wanted, connection)
+                session = self.pool.attach(wanted, connection, self.mode)
         except OpenEnvError as error:
             await self._refuse(connection, error)
             return
@@ -92,7 +92,8 @@ class SocketEndpoint:
             task = asyncio.current_task()
             if end is None or task is None:
                 raise
-            task.uncancel()
+            if task.uncancel():  # somebody else cancelled it too
+                raise
             return bool(end.lost)
 
     async def _end_of(self, connection: Connection, session: Session) -> bool:

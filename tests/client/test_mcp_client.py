@@ -171,7 +171,6 @@ def test_simulation_mode_is_refused_with_advice() -> None:
         (CALL_TOOL, {"code": -32602, "message": "Unknown session_id: z"}, UnknownSessionError),
         ("x", {"code": -32000, "message": "full", "data": {"max_sessions": 1}}, CapacityError),
         ("x", {"code": -32000, "message": "no", "data": {"factory_name": "F"}}, FactoryError),
-        ("x", {"code": 1, "message": "m", "data": {"code": "TOOL_FAILED"}}, ToolFailedError),
     ],
 )
 def test_a_json_rpc_error_is_the_class_it_means(
