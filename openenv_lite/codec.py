@@ -23,6 +23,7 @@ __all__ = [
     "is_supported",
     "json_schema",
     "parse",
+    "repeatable",
     "to_builtins",
 ]
 
@@ -75,6 +76,12 @@ def _foreign_schema(kind: type) -> dict[str, Any]:
     schema: dict[str, Any] = describe()
     return schema
 
+
+MOST_REPEATED = 1000
+"""Bytes of a faulty message that its refusal repeats, so that a reply is never the larger."""
+
+MOST_FAULTS = 10
+"""Faults that a refusal lists."""
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 encode = _encoder.encode
@@ -156,16 +163,30 @@ def fault(error: msgspec.ValidationError, source: Any) -> InvalidMessageError:
     text, path = _split(str(error))
     place = _path(path)
     if callable(foreign):
-        faults = [{**each, "loc": [*place, *each["loc"]]} for each in foreign()]
+        faults = [{**each, "loc": [*place, *each["loc"]]} for each in foreign()[:MOST_FAULTS]]
         for each in faults:
             each.pop("ctx", None)  # may hold an exception object, which JSON cannot carry
+            each["input"] = repeatable(each["input"])
         return InvalidMessageError("Invalid message", errors=faults)
     kind, extra = _classify(text, _look_up(source, place))
     place += extra
-    entry = {"type": kind, "loc": place, "msg": text, "input": _look_up(source, place)}
-    if kind == "missing":
-        entry["input"] = _look_up(source, place[:-1])
+    given = repeatable(_look_up(source, place[:-1] if kind == "missing" else place))
+    entry = {"type": kind, "loc": _short(place), "msg": text[:MOST_REPEATED], "input": given}
     return InvalidMessageError("Invalid message", errors=[entry])
+
+
+def _short(place: list[str | int]) -> list[str | int]:
+    return [step[:100] if isinstance(step, str) else step for step in place]
+
+
+def repeatable(given: Any) -> Any:
+    """What a peer sent, to be sent back to it, unless that is large or too deep to encode."""
+    try:
+        if len(encode(given)) <= MOST_REPEATED:
+            return given
+    except (RecursionError, ValueError):
+        return "(nested too deeply to repeat)"
+    return "(too large to repeat)"
 
 
 def _split(message: str) -> tuple[str, str]:

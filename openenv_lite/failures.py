@@ -50,9 +50,12 @@ def execution_failure(where: str, error: BaseException, mode: ServerMode) -> Exe
 
 def tool_failure(name: str, error: BaseException, mode: ServerMode) -> ToolFailedError:
     """The typed error for what a tool raised, by the same rule."""
-    log.error("Tool %r failed", name, exc_info=error)
     if mode is ServerMode.PRODUCTION:
+        log.error("Tool %r failed", name, exc_info=error)
         return ToolFailedError(f"Error calling tool {name!r}")
+    # The agent is told, and a random policy fails often: the traceback only for who asks.
+    log.info("Tool %r failed: %s", name, _text_of(error))
+    log.debug("Tool %r failed", name, exc_info=error)
     return ToolFailedError(f"Error calling tool {name!r}: {_text_of(error)}")
 
 

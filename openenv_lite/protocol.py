@@ -195,7 +195,7 @@ class MessageDecoder:
         name = message.get("type", "") if isinstance(message, dict) else ""
         kind = self._kinds.get(name) if isinstance(name, str) else None
         if kind is None:
-            raise UnknownMessageError(f"Unknown message type: {name}")
+            raise UnknownMessageError(f"Unknown message type: {codec.repeatable(name)}")
         if name == "step" and not _names_its_type(message.get("data")):
             kind = self._plain_step
         try:
@@ -277,7 +277,9 @@ def encode_mcp(response: Any) -> bytes:
 
 
 def encode_error(error: OpenEnvError) -> bytes:
-    """The error frame."""
-    return codec.encode(
-        _ErrorReply({"message": error.message, "code": error.code, **error.details})
-    )
+    """The error frame; without details that JSON cannot carry."""
+    named = {"message": error.message, "code": error.code}
+    try:
+        return codec.encode(_ErrorReply({**named, **error.details}))
+    except (TypeError, ValueError, NotImplementedError, RecursionError):
+        return codec.encode(_ErrorReply(named))

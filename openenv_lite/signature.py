@@ -11,6 +11,9 @@ from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, Inval
 
 __all__ = ["Signature", "is_async", "return_type"]
 
+MOST_NAMED = 10
+"""Unexpected arguments that a refusal lists."""
+
 _KEYWORDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _ARGUMENT_LINE = re.compile(r"^(\w+)\s*(?:\([^)]*\))?:\s*(.+)$")
 
@@ -45,9 +48,10 @@ class Signature:
         """
         unknown = [] if self.takes_any else [n for n in arguments if n not in self._known]
         if unknown:
+            known = ", ".join(self._known) or "none"
             raise InvalidArgumentsError(
-                f"Unexpected argument {unknown[0]!r}; takes: {', '.join(self._known) or 'none'}",
-                errors=[_unexpected(name, arguments[name]) for name in unknown],
+                f"Unexpected argument {unknown[0][:100]!r}; takes: {known}",
+                errors=[_unexpected(name, arguments[name]) for name in unknown[:MOST_NAMED]],
             )
         return self.bind_known(arguments)
 
@@ -115,8 +119,9 @@ def _default_of(parameter: inspect.Parameter) -> dict[str, Any]:
 
 
 def _unexpected(name: str, given: Any) -> dict[str, Any]:
-    text = f"Object contains unknown field `{name}`"
-    return {"type": "extra_forbidden", "loc": [name], "msg": text, "input": given}
+    text = f"Object contains unknown field `{name[:100]}`"
+    given = codec.repeatable(given)
+    return {"type": "extra_forbidden", "loc": [name[:100]], "msg": text, "input": given}
 
 
 def _summary(error: InvalidMessageError) -> str:

@@ -21,7 +21,7 @@ from openenv_lite.server import create_app
 from openenv_lite.signature import is_async, return_type
 from openenv_lite.types import ServerMode
 
-__all__ = ["ASGIApp", "Plan", "attribute", "has_controls"]
+__all__ = ["ASGIApp", "Plan", "attribute", "has_controls", "search_in"]
 
 ASGIApp = Callable[..., Any]
 
@@ -155,14 +155,14 @@ def _find(target: str, with_arguments: bool) -> Any:
     is_package = (folder / "__init__.py").exists()
     if folder.is_dir() and (folder.name != target or not is_package):
         return _in_folder(folder.resolve(), is_package, with_arguments)
-    _search_in(Path.cwd())
+    search_in(Path.cwd())
     module, _, name = target.partition(":")
     return attribute(module, name) if name else _in_module(module)
 
 
 def _in_folder(folder: Path, is_package: bool, with_arguments: bool) -> Any:
     """The app its `openenv.yaml` names; with arguments, its package's environment."""
-    _search_in(folder.parent if is_package else folder)
+    search_in(folder.parent if is_package else folder)
     prefix = f"{folder.name}." if is_package else ""
     app = _named_app(folder)
     if app is None or (with_arguments and is_package):
@@ -179,7 +179,8 @@ def _named_app(folder: Path) -> str | None:
     return "server.app:app" if (folder / "server" / "app.py").exists() else None
 
 
-def _search_in(folder: Path) -> None:
+def search_in(folder: Path) -> None:
+    """Let modules of the folder be imported, before those of the same name elsewhere."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from openenv_lite.cli.loading import attribute
+from openenv_lite.cli.loading import attribute, search_in
 from openenv_lite.cli.sampling import Sampler
 from openenv_lite.client import GenericEnvClient
 from openenv_lite.errors import ConfigurationError, ConnectionFailedError
@@ -41,6 +42,7 @@ def _function(name: str) -> Policy:
     module, separator, function = name.partition(":")
     if not separator:
         raise ConfigurationError(f"--policy {name!r}: give random or MODULE:FUNC")
+    search_in(Path.cwd())
     policy: Policy = attribute(module, function)
     return policy
 

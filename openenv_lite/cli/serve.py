@@ -26,7 +26,7 @@ _UVICORN: dict[str, Any] = {
     "ws": "websockets-sansio",
     "ws_per_message_deflate": False,
     # Above the app's own limit in characters, so that a long message meets its typed error.
-    "ws_max_size": 64 * 2**20,
+    "ws_max_size": 16 * 2**20,
     "ws_ping_interval": 20.0,
     # A client without a thread answers pings only while it is called, and a model may think long.
     "ws_ping_timeout": 900.0,

@@ -3,10 +3,18 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from openenv_lite.client.async_client import EnvClient, GenericAction, GenericEnvClient
-from openenv_lite.client.sync_client import SyncEnvClient
-from openenv_lite.client.target import ConnectionOptions, ConnectionSettings
 from openenv_lite.types import StepResult
+
+try:
+    from openenv_lite.client.async_client import EnvClient, GenericAction, GenericEnvClient
+    from openenv_lite.client.sync_client import SyncEnvClient
+    from openenv_lite.client.target import ConnectionOptions, ConnectionSettings
+except ModuleNotFoundError as error:
+    if error.name not in {"picows", "websockets"}:
+        raise
+    raise ModuleNotFoundError(
+        f"The client needs {error.name}: install openenv-lite[client]", name=error.name
+    ) from error
 
 if TYPE_CHECKING:
     from openenv_lite.client.mcp_client import MCPToolClient, SyncMCPToolClient

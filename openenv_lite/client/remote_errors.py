@@ -23,11 +23,21 @@ def error_of(data: Mapping[str, Any]) -> OpenEnvError:
     details = {key: value for key, value in data.items() if key not in ("message", "code")}
     message, code = str(data.get("message", "")), str(data.get("code", ""))
     kind = _ERRORS.get(code)
+    if kind is InvalidMessageError:
+        message += _first_fault(details.get("errors"))
     if kind is None:
         return OpenEnvError(message, code=code, **details)
     if kind is SessionError:
         kind = session_error(message)
     return kind(message, **details)
+
+
+def _first_fault(faults: Any) -> str:
+    """Where and what, for who reads the message and not the list."""
+    if not isinstance(faults, list) or not faults or not isinstance(faults[0], dict):
+        return ""
+    place = ".".join(str(step) for step in faults[0].get("loc", ()))
+    return f": {place}: {faults[0].get('msg', '')}"
 
 
 def session_error(message: str) -> type[SessionError]:

@@ -31,6 +31,10 @@ class _Types(NamedTuple):
     state: Any = Any
 
 
+def _types_of(arguments: tuple[Any, ...]) -> _Types:
+    return _Types(*(Any if isinstance(each, TypeVar) else each for each in arguments))
+
+
 class Translation(NamedTuple, Generic[ActT, StateT]):
     """Three functions: an action to a step message, a reply to a result, a reply to a state."""
 
@@ -43,13 +47,21 @@ class Hooks(Generic[ActT, ObsT, StateT]):
     """What a subclass of a client may override, and the types it names in its generics."""
 
     _types = _Types()
+    _words: "Translation[ActT, StateT]"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for parent in vars(cls).get("__orig_bases__", ()):
             arguments = get_args(parent)
             if len(arguments) == len(_Types._fields) and get_origin(parent) is not Generic:
-                cls._types = _Types(*(Any if isinstance(a, TypeVar) else a for a in arguments))
+                cls._types = _types_of(arguments)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """`EnvClient[Move, Board, State](url)` tells an instance its types only afterwards."""
+        super().__setattr__(name, value)
+        if name == "__orig_class__":
+            self._types = _types_of(get_args(value))
+            self._words = self._translation()
 
     def _step_payload(self, action: ActT) -> dict[str, Any]:
         """The action as the `data` of a step message."""

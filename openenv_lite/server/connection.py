@@ -9,6 +9,9 @@ from openenv_lite.clock import Clock
 
 __all__ = ["Connection", "Disconnected", "ReadAhead"]
 
+MOST_UNANSWERED = 64
+"""Messages a peer may send ahead of their replies."""
+
 _LEFT_ON_PURPOSE = frozenset({1000, 1001, 1012})
 
 
@@ -78,7 +81,7 @@ class ReadAhead(Connection):
         self._grace_s = grace_s
         self._on_loss = on_loss
         self._waiting = False
-        self._messages: asyncio.Queue[Message] = asyncio.Queue(maxsize=16)
+        self._messages: asyncio.Queue[Message] = asyncio.Queue(MOST_UNANSWERED)
         self._server = asyncio.current_task()
         self._reader = asyncio.create_task(self._read())
 
@@ -103,10 +106,17 @@ class ReadAhead(Connection):
             self._server.cancel()
 
     async def _read_on(self) -> Message:
-        """Read to the message that says the peer has gone."""
+        """Read to the message that says the peer has gone.
+
+        A peer that goes on sending while nothing is answered is sent away: to stop reading would
+        be to stop noticing that it has gone.
+        """
         try:
             while (message := await self._wire())["type"] != "websocket.disconnect":
-                await self._messages.put(message)
+                if self._messages.full():
+                    await self.close(1008)
+                    return {"type": "websocket.disconnect", "code": 1000}
+                self._messages.put_nowait(message)
         except (OSError, RuntimeError):  # how servers refuse to be read after the end
             return {"type": "websocket.disconnect", "code": 1006}
         return message

@@ -28,5 +28,5 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long a client waits for a free environment before it is refused."""
     close_timeout_s: Seconds = 10.0
     """How long a stopping server waits for environments to close."""
-    max_message_bytes: Count = 16 * 1024 * 1024
+    max_message_bytes: Count = 8 * 1024 * 1024
     """Largest message or HTTP body that is read."""

@@ -9,7 +9,16 @@ import re
 from dataclasses import dataclass
 
 from tests.interop import rewriting as to
-from tests.interop.rewriting import Rewrite, anywhere, error, instead, invalid, rpc_error, state
+from tests.interop.rewriting import (
+    Rewrite,
+    anywhere,
+    error,
+    instead,
+    invalid,
+    metadata,
+    rpc_error,
+    state,
+)
 
 __all__ = ["DIFFERENCES", "Difference"]
 
@@ -150,6 +159,12 @@ DIFFERENCES = [
         "Kind, place and input of a fault are the contract; the sentence is the validator's own, "
         "and the web address leads to Pydantic's documentation, which we do not use.",
         anywhere(to.fault_wording),
+    ),
+    Difference(
+        "metadata of a class that does not compute it",
+        "The original builds and closes an environment for each question; ours asks the class.",
+        instead(metadata("BrokenEnv")),
+        rows="^broken http: the factory fails on metadata$",
     ),
     Difference(
         "a retry hint for the refused",

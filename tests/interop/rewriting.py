@@ -76,6 +76,13 @@ def error(code: str, message: str, **details: Any) -> Json:
     return {"type": "error", "data": {"message": message, "code": code, **details}}
 
 
+def metadata(name: str) -> Json:
+    """The reply of `/metadata` for a class that says nothing of itself."""
+    unknown = dict.fromkeys(("readme_content", "author", "documentation_url"))
+    described = {"name": name, "description": f"{name} environment", "version": "1.0.0"}
+    return {"status": 200, "type": "application/json", "body": {**described, **unknown}}
+
+
 def rpc_error(code: int, message: str, request_id: int | None) -> Json:
     """A JSON-RPC error."""
     fault = {"code": code, "message": message, "data": None}

@@ -128,14 +128,3 @@ async def test_a_peer_that_goes_while_nothing_is_under_way_ends_it_at_once() -> 
         await asyncio.sleep(0)
         wire.end(code)
         assert "lost" in await serving
-
-
-@on_loop
-async def test_a_flood_is_read_no_further_than_a_few_frames_ahead() -> None:
-    wire = Wire(["x"] * 1000)
-    connection = ReadAhead(wire.connection(), ManualClock(), 30, nothing)
-    await asyncio.sleep(0.01)
-    assert wire._queue.qsize() > 900
-    for _ in range(1000):
-        assert (await connection.receive())["text"] == "x"
-    connection.release()

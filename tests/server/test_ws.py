@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openenv_lite import create_app
+from openenv_lite import ServerMode, create_app
 from openenv_lite.errors import ExecutionError, ToolFailedError
+from openenv_lite.server.connection import MOST_UNANSWERED
 from tests.environments import LIMIT, Awaiting, Inline, Secretive, Threaded, Toolbox
-from tests.leaks import on_loop
+from tests.leaks import on_loop, until
 from tests.manual_clock import ManualClock
 from tests.peer import Peer
 from tests.test_codec import BROKEN
@@ -213,14 +214,24 @@ async def test_a_factory_that_fails_is_told_and_leaves_no_slot() -> None:
 
 
 @on_loop
-async def test_one_socket_at_a_time_holds_a_session() -> None:
+async def test_one_socket_at_a_time_holds_a_session_that_http_made() -> None:
     app = served(Inline)
-    async with (
-        Peer(app) as peer,
-        Peer(app, query=f"session_id={peer.session_id}") as thief,
-    ):
-        assert "already has an attached WebSocket" in (await thief.hear())["data"]["message"]
+    session = await app.state.server.pool.open(ServerMode.SIMULATION)
+    query = f"session_id={session.id}"
+    async with Peer(app, query=query) as peer, Peer(app, query=query) as second:
+        assert "already has an attached WebSocket" in (await second.hear())["data"]["message"]
         assert "observation" in await peer.ask("reset")
+    await app.state.server.aclose()
+
+
+@on_loop
+async def test_a_client_is_back_before_the_server_noticed_that_it_had_gone() -> None:
+    app = served(Inline)
+    async with Peer(app) as peer:
+        await peer.ask("reset")
+        await peer.ask("step", {"amount": 3})
+        async with Peer(app, query=f"session_id={peer.session_id}") as again:
+            assert (await again.ask("state"))["step_count"] == 1
 
 
 @pytest.mark.parametrize(
@@ -349,10 +360,23 @@ async def test_messages_sent_ahead_are_answered_in_order() -> None:
 async def test_a_flood_leaves_turns_to_others(kind: Any) -> None:
     async with Peer(served(kind)) as peer:
         await peer.ask("reset")
-        for _ in range(1000):
+        many = 1000 if kind is Inline else MOST_UNANSWERED
+        for _ in range(many):
             peer.say("step", {"amount": 0})
         turns = 0
-        while peer.unheard < 1000:
+        while peer.unheard < many:
             await asyncio.sleep(0)
             turns += 1
-        assert turns > 10
+        assert turns > many // 100
+
+
+@pytest.mark.parametrize("kind", [Threaded, Awaiting])
+@on_loop
+async def test_who_sends_on_and_on_without_a_reply_is_sent_away(kind: Any) -> None:
+    app = served(kind)
+    async with Peer(app) as peer:
+        await peer.ask("reset")
+        for _ in range(1000):
+            peer.say("step", {"amount": 0})
+        await until(lambda: active(app) == 0)
+    assert active(app) == 0
