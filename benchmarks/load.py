@@ -40,7 +40,7 @@ def _judged(name: str, title: str, unit: str, figures: list[Figures]) -> Bench:
     bench.ratios = [
         ratio(bench, INLINE, [BARE], bar=OF_BARE),
         ratio(bench, INLINE, [USUAL], bar=TIMES_ORIGINAL),
-        ratio(bench, INLINE, THEIRS, bar=TIMES_ORIGINAL),
+        ratio(bench, INLINE, THEIRS),
         ratio(bench, BARE, [USUAL]),
         ratio(bench, BARE, THEIRS),
         ratio(bench, THREADED, [USUAL]),

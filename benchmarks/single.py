@@ -48,7 +48,7 @@ def _measured(pairs: Pairs, core: int, seconds: float, rounds: int) -> Bench:
         ours = f"our {manner} client"
         bench.ratios += [
             ratio(bench, ours, usual, bar=TIMES_ORIGINAL),
-            ratio(bench, ours, rivals, bar=TIMES_ORIGINAL),
+            ratio(bench, ours, rivals),
             ratio(bench, LIMIT, usual),
             ratio(bench, LIMIT, rivals),
         ]
