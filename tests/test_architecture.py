@@ -93,10 +93,8 @@ def test_the_words_know_no_web_and_no_event_loop_of_others() -> None:
     ground = rooms()[: rooms().index("clock")]
     for path in files():
         if room_of(path) in ground:
-            names = {
-                alias.name.partition(".")[0]
-                for node in ast.walk(ast.parse(path.read_text()))
-                if isinstance(node, ast.Import)
-                for alias in node.names
-            }
+            nodes = list(ast.walk(ast.parse(path.read_text())))
+            plain = [alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names]
+            named = [str(n.module) for n in nodes if isinstance(n, ast.ImportFrom)]
+            names = {name.partition(".")[0] for name in plain + named}
             assert not names & {"starlette", "uvicorn", "websockets", "picows", "httpx", "anyio"}

@@ -1,8 +1,10 @@
 """What the README and ARCHITECTURE.md claim is run."""
 
 import re
+import shlex
 from pathlib import Path
 
+from openenv_lite.cli.commands import cli
 from openenv_lite.protocol import TABLE, Phase
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +31,27 @@ def test_the_environment_on_top_has_ten_lines() -> None:
 def test_ci_runs_the_readmes_test_command_word_by_word() -> None:
     (command,) = (each.strip() for each in blocks(README, "sh") if "-m tests" in each)
     assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_every_command_line_of_the_readme_is_understood() -> None:
+    lines = [line for block in blocks(README, "sh") for line in block.splitlines()]
+    calls = [shlex.split(line)[1:] for line in lines if line.startswith("openenv-lite ")]
+    assert len(calls) >= 5
+    for verb, *arguments in calls:
+        command = cli.commands[verb]
+        with command.make_context(verb, arguments) as context:
+            assert context.params
+
+
+def test_the_settings_of_the_readme_have_the_defaults_it_says() -> None:
+    rows = [line.split("|")[1:-1] for line in README.splitlines() if line.startswith("| ")]
+    serve = {option.name: option for option in cli.commands["serve"].params}
+    told = {flag: variables for _, flag, variables, _ in (r for r in rows if len(r) == 4)}
+    for name in ("mode", "max_concurrent_envs", "control_token", "host", "port", "workers"):
+        flag = "--" + name.replace("_", "-")
+        (variables,) = [told[each] for each in told if f"`{flag}`" in each]
+        assert f"`{serve[name].envvar}`" in variables
+    assert (serve["host"].default, serve["port"].default) == ("127.0.0.1", 8000)
 
 
 def test_the_state_diagram_is_the_table() -> None:
