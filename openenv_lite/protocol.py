@@ -246,7 +246,7 @@ class _Reply(msgspec.Struct, tag_field="type"):
 
 
 class _ObservationReply(_Reply, tag="observation"):
-    data: StepResult
+    data: StepResult[Any]
 
 
 class _StateReply(_Reply, tag="state"):
@@ -261,7 +261,7 @@ class _ErrorReply(_Reply, tag="error"):
     """A refusal or failure; the connection stays open unless the error's class closes it."""
 
 
-def encode_observation(result: StepResult) -> bytes:
+def encode_observation(result: StepResult[Any]) -> bytes:
     """The reply to a reset or a step."""
     return codec.encode(_ObservationReply(result))
 

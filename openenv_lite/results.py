@@ -13,10 +13,10 @@ __all__ = ["result_of"]
 
 _ENVELOPE = ("reward", "done", "truncated")
 
-_readers: dict[type, Callable[[Any], StepResult]] = {}
+_readers: dict[type, Callable[[Any], StepResult[Any]]] = {}
 
 
-def result_of(observation: Any) -> StepResult:
+def result_of(observation: Any) -> StepResult[Any]:
     """Take an observation apart into its own fields and the envelope around them.
 
     Args:
@@ -33,13 +33,13 @@ def result_of(observation: Any) -> StepResult:
     return reader(observation)
 
 
-def _reader(kind: type) -> Callable[[Any], StepResult]:
+def _reader(kind: type) -> Callable[[Any], StepResult[Any]]:
     if issubclass(kind, msgspec.Struct):
         return _struct_reader(kind)
     return _read_mapping
 
 
-def _struct_reader(kind: type[msgspec.Struct]) -> Callable[[Any], StepResult]:
+def _struct_reader(kind: type[msgspec.Struct]) -> Callable[[Any], StepResult[Any]]:
     """Built once a type: copying fields into a narrower Struct is cheaper than a dict of them."""
     every = {field.name: field for field in msgspec.structs.fields(kind)}
     names = [name for name in every if name not in _ENVELOPE]
@@ -58,7 +58,7 @@ def _struct_reader(kind: type[msgspec.Struct]) -> Callable[[Any], StepResult]:
     )
 
 
-def _read_mapping(observation: Any) -> StepResult:
+def _read_mapping(observation: Any) -> StepResult[Any]:
     fields = codec.to_builtins(observation)
     if not isinstance(fields, dict):
         raise TypeError(f"expected an Observation, got {type(observation).__name__}")

@@ -123,7 +123,7 @@ class Session:
             environment.run_function = self._lane.run
             environment.run_coroutine = self._lane.wait_for
 
-    async def reset(self, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
+    async def reset(self, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult[Any]:
         """Begin an episode; options the author's `reset` does not take are dropped.
 
         Raises:
@@ -144,7 +144,7 @@ class Session:
         if isinstance(self._environment, Environment):
             self._environment.begin(beginning.seed, self._counted)
 
-    async def step(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
+    async def step(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult[Any]:
         """Carry out one action.
 
         Raises:
@@ -162,13 +162,13 @@ class Session:
             observation = await self._perform(self._blueprint.step, action, **accepted)
             return self._conclude(observation, following)
 
-    async def step_alone(self, action: Any, options: Mapping[str, Any]) -> StepResult:
+    async def step_alone(self, action: Any, options: Mapping[str, Any]) -> StepResult[Any]:
         """An episode of one step, for callers without a session of their own."""
         if type(action) not in self._blueprint.tool_events:
             await self.reset()
         return await self.step(action, options)
 
-    def step_inline(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult:
+    def step_inline(self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult[Any]:
         """As `step`, where `blueprint.inline` says that every call runs on the event loop.
 
         Nothing is awaited, so no other call can come between and no turn need be taken.
@@ -190,7 +190,7 @@ class Session:
         self.steps += 1
         self._counted.step_count += 1
 
-    def _conclude(self, observation: Any, following: Phase) -> StepResult:
+    def _conclude(self, observation: Any, following: Phase) -> StepResult[Any]:
         try:
             result = result_of(observation)
         except _UNSENDABLE as error:

@@ -1,7 +1,7 @@
 """The words an author and a trainer share: what goes into an environment and what comes out."""
 
 import enum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ __all__ = [
     "ToolErrorType",
     "ToolSpec",
 ]
+
+ObsT = TypeVar("ObsT")
 
 Reward = bool | int | float | None
 """A scalar; `None` where a step gives none."""
@@ -57,13 +59,13 @@ class State(msgspec.Struct, kw_only=True, dict=True):
     step_count: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class StepResult(msgspec.Struct, omit_defaults=True):
+class StepResult(msgspec.Struct, Generic[ObsT], omit_defaults=True):
     """One reply of an environment, the same on every transport: attributes and `result["reward"]`.
 
     `observation` holds the author's fields without `reward` and `done`.
     """
 
-    observation: Any
+    observation: ObsT
     reward: Reward
     done: bool
     metadata: dict[str, Any] = {}

@@ -88,7 +88,7 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
             await self._connection()
         return self
 
-    async def reset(self, **options: Any) -> StepResult:
+    async def reset(self, **options: Any) -> StepResult[ObsT]:
         """Begin an episode; `seed`, `episode_id` and the environment's own options."""
         message = request("reset", codec.encode(options))
         try:
@@ -98,7 +98,7 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
                 raise
             return await self._call(message, self._words.result, beginning=True)
 
-    async def step(self, action: ActT) -> StepResult:
+    async def step(self, action: ActT) -> StepResult[ObsT]:
         """Carry out one action."""
         return await self._call(self._words.step(action), self._words.result)
 

@@ -164,7 +164,7 @@ class MCPToolClient(EnvClient[Any, Observation, State]):
 
     disconnect = close
 
-    def _parse_result(self, payload: dict[str, Any]) -> StepResult:
+    def _parse_result(self, payload: dict[str, Any]) -> StepResult[Any]:
         data: Payload[Any] = codec.convert(payload, Payload[dict[str, Any]])
         data.observation = _observation(data.observation)
         return result_of(data)

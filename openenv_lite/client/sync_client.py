@@ -60,7 +60,7 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         self._connection()
         return self
 
-    def reset(self, **options: Any) -> StepResult:
+    def reset(self, **options: Any) -> StepResult[ObsT]:
         """Begin an episode; `seed`, `episode_id` and the environment's own options."""
         message = request("reset", codec.encode(options))
         try:
@@ -70,7 +70,7 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
                 raise
             return self._call(message, self._words.result, beginning=True)
 
-    def step(self, action: ActT) -> StepResult:
+    def step(self, action: ActT) -> StepResult[ObsT]:
         """Carry out one action."""
         return self._call(self._words.step(action), self._words.result)
 

@@ -39,7 +39,7 @@ class Translation(NamedTuple, Generic[ActT, StateT]):
     """Three functions: an action to a step message, a reply to a result, a reply to a state."""
 
     step: Callable[[ActT], bytes]
-    result: Callable[[bytes], StepResult]
+    result: Callable[[bytes], StepResult[Any]]
     state: Callable[[bytes], StateT]
 
 
@@ -68,7 +68,7 @@ class Hooks(Generic[ActT, ObsT, StateT]):
         payload: dict[str, Any] = codec.to_builtins(action)
         return payload
 
-    def _parse_result(self, payload: dict[str, Any]) -> StepResult:
+    def _parse_result(self, payload: dict[str, Any]) -> StepResult[Any]:
         """The `data` of an observation message: observation, reward, done, perhaps metadata."""
         return result_of(codec.convert(payload, _payload_type(self._types.observation)))
 
@@ -90,7 +90,7 @@ class Hooks(Generic[ActT, ObsT, StateT]):
     def _step(self, action: ActT) -> bytes:
         return request("step", codec.encode(self._step_payload(action)))
 
-    def _result(self, reply: bytes) -> StepResult:
+    def _result(self, reply: bytes) -> StepResult[Any]:
         return self._parse_result(_plain_data(reply))
 
 
@@ -137,11 +137,11 @@ def _payload_type(observation: Any) -> Any:
 
 
 @functools.cache
-def _straight_result(observation: Any) -> Callable[[bytes], StepResult]:
+def _straight_result(observation: Any) -> Callable[[bytes], StepResult[Any]]:
     """One decoder from the bytes of a reply to a result with a typed observation."""
     decode = codec.Decoder(_Observation[observation] | _Error).decode
 
-    def straight(reply: bytes) -> StepResult:
+    def straight(reply: bytes) -> StepResult[Any]:
         frame = decode(reply)
         if isinstance(frame, _Error):
             raise error_of(frame.data)
@@ -150,7 +150,7 @@ def _straight_result(observation: Any) -> Callable[[bytes], StepResult]:
     return straight
 
 
-def result_of(data: Payload[Any]) -> StepResult:
+def result_of(data: Payload[Any]) -> StepResult[Any]:
     """The result, its observation told what the wire keeps beside it."""
     for name in _AT_THE_TOP:
         if hasattr(data.observation, name):

@@ -125,7 +125,7 @@ def _fault(kind: str, place: list[str], text: str, given: Any) -> InvalidMessage
     return InvalidMessageError(text, errors=[entry])
 
 
-def _result(result: StepResult) -> Response:
+def _result(result: StepResult[Any]) -> Response:
     """Over HTTP the reward is a float and `metadata` is always there, as OpenEnv has it."""
     body: dict[str, Any] = {
         "observation": result.observation,

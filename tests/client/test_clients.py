@@ -40,7 +40,7 @@ class Hooked(EnvClient[str, str, int]):
     def _step_payload(self, action: str) -> dict[str, Any]:
         return {"said": action}
 
-    def _parse_result(self, payload: dict[str, Any]) -> StepResult:
+    def _parse_result(self, payload: dict[str, Any]) -> StepResult[Any]:
         return StepResult(payload["observation"]["data"].get("said"), payload["reward"], True)
 
     def _parse_state(self, payload: dict[str, Any]) -> int:

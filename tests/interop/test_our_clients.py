@@ -31,7 +31,7 @@ class HookedClient(EnvClient[Any, Any, Any]):
     def _step_payload(self, action: str) -> dict[str, Any]:
         return {"text": action}
 
-    def _parse_result(self, payload: dict[str, Any]) -> StepResult:
+    def _parse_result(self, payload: dict[str, Any]) -> StepResult[Any]:
         return StepResult(payload["observation"]["text"], payload["reward"], payload["done"])
 
     def _parse_state(self, payload: dict[str, Any]) -> int:
