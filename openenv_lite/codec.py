@@ -15,6 +15,7 @@ import msgspec
 from openenv_lite.errors import InvalidJSONError, InvalidMessageError
 
 __all__ = [
+    "UNSENDABLE",
     "Decoder",
     "construct",
     "convert",
@@ -82,6 +83,9 @@ MOST_REPEATED = 1000
 
 MOST_FAULTS = 10
 """Faults that a refusal lists."""
+
+UNSENDABLE = (TypeError, ValueError, NotImplementedError, RecursionError)
+"""What encoding, or taking apart, raises for a value that JSON cannot carry."""
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 encode = _encoder.encode

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from openenv_lite.content import call_result
 from openenv_lite.errors import RequestError, ToolFailedError
-from openenv_lite.failures import failed_call, is_authors, tool_failure
+from openenv_lite.failures import failed_call, is_authors, keep_sendable, tool_failure
 from openenv_lite.foreign_tools import tools_of
 from openenv_lite.tools import Tool, ToolRegistry
 from openenv_lite.types import (
@@ -242,7 +242,10 @@ class MCPEnvironment(Environment[Any, Any, State]):
         try:
             yield
         except BaseException as error:
-            if isinstance(error, ToolFailedError) or not is_authors(error):
+            if isinstance(error, ToolFailedError):
+                keep_sendable(error)
+                raise
+            if not is_authors(error):
                 raise
             raise tool_failure(name, error, self.server_mode) from error
 

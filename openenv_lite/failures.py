@@ -63,7 +63,7 @@ def keep_sendable(error: OpenEnvError) -> None:
     """Drop the details of an error that an author raised, where JSON cannot carry them."""
     try:
         codec.encode(error.details)
-    except (TypeError, ValueError, NotImplementedError, RecursionError):
+    except codec.UNSENDABLE:
         log.warning("Details of %r cannot be sent as JSON", error)
         error.details = {}
 

@@ -281,5 +281,5 @@ def encode_error(error: OpenEnvError) -> bytes:
     named = {"message": error.message, "code": error.code}
     try:
         return codec.encode(_ErrorReply({**named, **error.details}))
-    except (TypeError, ValueError, NotImplementedError, RecursionError):
+    except codec.UNSENDABLE:
         return codec.encode(_ErrorReply(named))

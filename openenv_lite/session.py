@@ -51,8 +51,6 @@ __all__ = ["Session"]
 log = logging.getLogger(__name__)
 
 _NO_OPTIONS: Mapping[str, Any] = {}
-_UNSENDABLE = (TypeError, ValueError, NotImplementedError, RecursionError)
-"""What taking an author's value apart raises where JSON cannot carry it."""
 
 
 class _Beginning(msgspec.Struct):
@@ -193,7 +191,7 @@ class Session:
     def _conclude(self, observation: Any, following: Phase) -> StepResult[Any]:
         try:
             result = result_of(observation)
-        except _UNSENDABLE as error:
+        except codec.UNSENDABLE as error:
             raise self._failure("observation", error) from error
         if self.phase is CLOSED:
             raise SessionClosedError("The session was closed while the call was under way")
@@ -207,7 +205,7 @@ class Session:
             state = await self._perform(self._blueprint.state)
             try:
                 return _plain_state(state)
-            except _UNSENDABLE as error:
+            except codec.UNSENDABLE as error:
                 raise self._failure("state", error) from error
 
     async def metadata(self) -> Any:

@@ -113,7 +113,7 @@ def _typed_dict(function: Callable[..., Any], known: dict[str, inspect.Parameter
 def _default_of(parameter: inspect.Parameter) -> dict[str, Any]:
     try:
         codec.encode(parameter.default)
-    except (TypeError, ValueError, NotImplementedError, RecursionError):
+    except codec.UNSENDABLE:
         return {}
     return {"default": parameter.default}
 

@@ -7,8 +7,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
-from openenv_lite import create_app
+from openenv_lite import MCPEnvironment, create_app
+from openenv_lite.errors import ToolFailedError
 from tests.environments import Inline, Toolbox
 from tests.leaks import on_loop, until
 from tests.manual_clock import ManualClock
@@ -300,3 +302,17 @@ async def test_an_id_comes_back_as_it_was_also_on_a_refusal(message: dict[str, A
             peer.send(json.dumps({**rest, **message}))
             reply = await peer.hear()
             assert reply["id"] == (message.get("id") if message.get("id") != 1.5 else None)
+
+
+def test_details_of_a_tools_own_error_that_json_cannot_carry_are_dropped() -> None:
+    class Careless(MCPEnvironment):
+        def __init__(self) -> None:
+            @self.tool
+            def fail() -> str:
+                raise ToolFailedError("said on purpose", about=object())
+
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "fail"}}
+    with TestClient(create_app(Careless)) as http:
+        reply = http.post("/mcp", json=call)
+    assert (reply.status_code, reply.json()["error"]["message"]) == (200, "said on purpose")
+    assert reply.json()["error"]["data"] is None
