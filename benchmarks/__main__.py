@@ -1,4 +1,4 @@
-"""Run every contestant side by side and print ratios: `python -m benchmarks [load single imports]`.
+"""Run every contestant side by side and print ratios: `python -m benchmarks [BENCH ...]`.
 
 Ratios of one run are what counts; the figures behind them belong to one machine and one moment.
 """
@@ -6,15 +6,23 @@ Ratios of one run are what counts; the figures behind them belong to one machine
 import argparse
 import sys
 
+from benchmarks.calls import run_calls
 from benchmarks.imports import run_imports
 from benchmarks.load import run_load
 from benchmarks.machine import ROOT, describe
+from benchmarks.mcp import run_mcp
 from benchmarks.report import missed, save, show_bench, show_machine
 from benchmarks.single import run_single
 
 __all__ = ["main"]
 
-BENCHES = {"load": run_load, "single": run_single, "imports": run_imports}
+BENCHES = {
+    "load": run_load,
+    "single": run_single,
+    "imports": run_imports,
+    "mcp": run_mcp,
+    "call": run_calls,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -90,11 +90,15 @@ def absent(names: Iterable[str]) -> list[Figures]:
 
 
 def ratio(
-    bench: Bench, over: str, under: Sequence[str], bar: float | None = None, at_least: bool = True
+    bench: Bench,
+    over: str,
+    under: Sequence[str],
+    bar: float | None = None,
+    at_least: bool = True,
+    rivals: str = "the best OpenEnv",
 ) -> Ratio:
-    """`over` by the highest of `under`, in each round."""
-    rivals = [bench.values(name) for name in under]
-    best = [max(each) for each in zip(*rivals, strict=True)]
+    """`over` by the highest of `under`, in each round; `rivals` is what several are called."""
+    best = [max(each) for each in zip(*(bench.values(name) for name in under), strict=True)]
     pairs = zip(bench.values(over), best, strict=False)
-    name = f"{over} / {under[0] if len(under) == 1 else 'the best OpenEnv'}"
+    name = f"{over} / {under[0] if len(under) == 1 else rivals}"
     return Ratio(name, [mine / theirs for mine, theirs in pairs], bar, at_least)

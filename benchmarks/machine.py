@@ -14,6 +14,7 @@ _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
 
 _PACKAGES = ["msgspec", "starlette", "uvicorn", "uvloop", "httptools", "websockets", "picows"]
+_PACKAGES += ["mcp", "fastmcp"]
 _NAMES = ["openenv", "fastapi", "pydantic", "starlette", "uvicorn", "uvloop", "websockets"]
 _LIST_VERSIONS = """
 import importlib.metadata, sys

@@ -3,7 +3,15 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from openenv_lite.content import Audio, Image
+from openenv_lite.content import (
+    Audio,
+    EmbeddedResource,
+    Image,
+    Message,
+    ResourceLink,
+    ToolResult,
+)
+from openenv_lite.context import Context, Elicit, ElicitURL, Question, Roots, Sample
 from openenv_lite.environment import Environment, MCPEnvironment
 from openenv_lite.errors import OpenEnvError
 from openenv_lite.types import (
@@ -28,6 +36,10 @@ __all__ = [
     "Audio",
     "CallToolAction",
     "CallToolObservation",
+    "Context",
+    "Elicit",
+    "ElicitURL",
+    "EmbeddedResource",
     "EnvClient",
     "Environment",
     "EnvironmentMetadata",
@@ -38,11 +50,17 @@ __all__ = [
     "ListToolsObservation",
     "MCPEnvironment",
     "MCPToolClient",
+    "Message",
     "Observation",
     "OpenEnvError",
+    "Question",
+    "ResourceLink",
+    "Roots",
+    "Sample",
     "ServerMode",
     "State",
     "StepResult",
+    "ToolResult",
     "create_app",
 ]
 

@@ -35,6 +35,9 @@ _TOOL_EVENTS: dict[type, Event] = {
 }
 
 
+_TOOL_STEPS = (vars(MCPEnvironment)["step"], vars(MCPEnvironment)["step_async"])
+"""What does no more than to call the tool."""
+
 _TELLS_NOTHING = (type(None), Any, object, Environment, MCPEnvironment)
 
 
@@ -123,6 +126,7 @@ class Blueprint:
         self.state = Operation(self.kind, "state")
         inherited = self.metadata.declared is vars(Environment)["get_metadata"]
         self.described = described(self.kind) if inherited else None
+        self.has_own_step = self.step.declared not in _TOOL_STEPS
         self.is_concurrent = bool(getattr(self.kind, "SUPPORTS_CONCURRENT_SESSIONS", False))
         every = (self.reset, self.step, self.state, self.close, self.metadata)
         plain = [not operation.is_async for operation in (self.reset, self.step)]
@@ -131,6 +135,11 @@ class Blueprint:
         self.inline = not (
             self.threaded or self.has_tools or any(operation.is_async for operation in every)
         )
+
+    @property
+    def capacity(self) -> int:
+        """Environments that may exist by default: one, unless several may live side by side."""
+        return 100 if self.is_concurrent else 1
 
     def lane(self) -> Lane:
         """A lane for one session; call it on the event loop."""

@@ -4,20 +4,18 @@
 arguments they want.
 """
 
-import asyncio
-import contextlib
 import contextvars
 import functools
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from openenv_lite.content import call_result
+from openenv_lite.agent_side import AgentSide
+from openenv_lite.content import openenv_result
 from openenv_lite.errors import RequestError, ToolFailedError
-from openenv_lite.failures import failed_call, is_authors, keep_sendable, tool_failure
+from openenv_lite.failures import failed_call
 from openenv_lite.foreign_tools import tools_of
-from openenv_lite.tools import Tool, ToolRegistry
 from openenv_lite.types import (
     CallToolAction,
     CallToolObservation,
@@ -133,41 +131,26 @@ def _seeding(reset: Callable[..., Any]) -> Callable[..., Any]:
     return seeded
 
 
-class MCPEnvironment(Environment[Any, Any, State]):
+class MCPEnvironment(AgentSide, Environment[Any, Any, State]):
     """An environment whose actions are tools; alive from its construction.
 
-    Declare tools in `__init__` with `@self.tool`, or pass a FastMCP or `mcp` server object.
+    Declare tools in `__init__` with `@self.tool`, resources with `@self.resource(uri)`, prompts
+    with `@self.prompt`; or pass a FastMCP or `mcp` server object. All may come and go later.
 
     Args:
         server: The foreign server object whose tools are taken over.
     """
 
-    TOOL_TIMEOUT_S: ClassVar[float] = 30.0
-    """Seconds an async tool may take; a plain `def` cannot be interrupted."""
-
-    tools: ToolRegistry
-    run_function: Callable[[Callable[[], Any]], Awaitable[Any]]
-    """Runs a plain tool where it belongs; a session sets it to its lane."""
-    run_coroutine: Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]
-    """Waits for an async tool from within a plain `def step`; a session sets it to its lane."""
-
     def __new__(cls, *args: Any, **kwargs: Any) -> "MCPEnvironment":
-        """Give every instance a registry of its own before any `__init__` runs."""
+        """Give every instance registries of its own before any `__init__` runs."""
         self = super().__new__(cls)
         assert isinstance(self, MCPEnvironment)
-        self.tools = ToolRegistry()
-        self.run_function = _call_here
-        self.run_coroutine = _run_here
+        self._offer_nothing_yet()
         return self
 
     def __init__(self, server: Any = None) -> None:
         for tool in tools_of(server) if server is not None else []:
             self.tools.add(tool)
-
-    @property
-    def tool(self) -> ToolRegistry:
-        """The decorator that declares a tool: `@self.tool`, or `@self.tool(mode="production")`."""
-        return self.tools
 
     def reset(self, *args: Any, **kwargs: Any) -> Any:
         """Begin an episode; override it where there is something to begin."""
@@ -197,7 +180,7 @@ class MCPEnvironment(Environment[Any, Any, State]):
             return self._step_impl(action, **kwargs)
         try:
             limit = kwargs.get("timeout_s")
-            result = self._call_tool(action.tool_name, action.arguments, limit)
+            result = openenv_result(self.invoke_inline(action.tool_name, action.arguments, limit))
         except (RequestError, ToolFailedError) as error:
             return failed_call(action.tool_name, error)
         return CallToolObservation(tool_name=action.tool_name, result=result)
@@ -209,65 +192,9 @@ class MCPEnvironment(Environment[Any, Any, State]):
     async def call_tool(
         self, name: str, arguments: Mapping[str, Any], timeout_s: float | None = None
     ) -> dict[str, Any]:
-        """Call one tool and return its result in OpenEnv's form.
-
-        Raises:
-            UnknownToolError, InvalidArgumentsError: Nothing of the author's ran.
-            ToolFailedError: The tool raised, or took too long.
-        """
-        tool, call = self._prepare(name, arguments)
-        with self._tool_errors(name):
-            if not tool.is_async:
-                return call_result(await self.run_function(call))
-            return call_result(await _within(timeout_s or self.TOOL_TIMEOUT_S, name, call()))
-
-    def _call_tool(
-        self, name: str, arguments: Mapping[str, Any], timeout_s: float | None
-    ) -> dict[str, Any]:
-        tool, call = self._prepare(name, arguments)
-        if tool.is_async:
-            waiting = functools.partial(self.call_tool, name, arguments, timeout_s)
-            result: dict[str, Any] = self.run_coroutine(waiting)
-            return result
-        with self._tool_errors(name):
-            return call_result(call())
-
-    def _prepare(self, name: str, arguments: Mapping[str, Any]) -> tuple[Tool, Callable[[], Any]]:
-        tool = self.tools.get(name, self.server_mode)
-        return tool, functools.partial(tool.function, **tool.signature.bind(arguments))
-
-    @contextlib.contextmanager
-    def _tool_errors(self, name: str) -> Iterator[None]:
-        """Whatever a tool raises leaves as a typed error."""
-        try:
-            yield
-        except BaseException as error:
-            if isinstance(error, ToolFailedError):
-                keep_sendable(error)
-                raise
-            if not is_authors(error):
-                raise
-            raise tool_failure(name, error, self.server_mode) from error
+        """As `invoke_tool`, with the result in OpenEnv's form."""
+        return openenv_result(await self.invoke_tool(name, arguments, timeout_s))
 
     def _step_impl(self, action: Any, **kwargs: Any) -> Any:
         """Carry out an action that is not a tool call; override it where such actions exist."""
         raise NotImplementedError(f"{type(self).__name__} takes tool actions only")
-
-
-async def _within(seconds: float, name: str, call: Coroutine[Any, Any, Any]) -> Any:
-    """Wait for an async tool; only our own limit counts as its timing out."""
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            return await call
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise ToolFailedError(f"Tool {name!r} timed out", error_type="timeout") from None
-
-
-async def _call_here(function: Callable[[], Any]) -> Any:
-    return function()
-
-
-def _run_here(function: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    return asyncio.run(function())

@@ -6,11 +6,20 @@
     │   ├── UnknownMessageError
     │   ├── InvalidMessageError     carries the path and kind of each fault
     │   ├── MessageTooLargeError
+    │   ├── NotJSONError
+    │   ├── NotAcceptableError
+    │   ├── HeaderMismatchError
+    │   ├── UnsupportedRevisionError
+    │   ├── SealBrokenError
     │   ├── ResetRequiredError
     │   ├── EpisodeDoneError
     │   ├── ToolsUnsupportedError
     │   ├── UnknownToolError
-    │   └── InvalidArgumentsError
+    │   ├── UnknownResourceError
+    │   ├── UnknownPromptError
+    │   ├── InvalidArgumentsError
+    │   ├── CapabilityError         the client lacks what the author's code asks of it
+    │   └── InvalidAnswerError
     ├── SessionError                the session cannot be used; a WebSocket is closed after it
     │   ├── UnknownSessionError
     │   ├── SessionAttachedError
@@ -35,6 +44,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AuthorError",
+    "CapabilityError",
     "CapacityError",
     "ConfigurationError",
     "ConnectionFailedError",
@@ -42,14 +52,19 @@ __all__ = [
     "EpisodeDoneError",
     "ExecutionError",
     "FactoryError",
+    "HeaderMismatchError",
+    "InvalidAnswerError",
     "InvalidArgumentsError",
     "InvalidJSONError",
     "InvalidMessageError",
     "MessageTooLargeError",
+    "NotAcceptableError",
+    "NotJSONError",
     "OpenEnvError",
     "ReplyTimeoutError",
     "RequestError",
     "ResetRequiredError",
+    "SealBrokenError",
     "SessionAttachedError",
     "SessionClosedError",
     "SessionError",
@@ -57,8 +72,11 @@ __all__ = [
     "ToolsUnsupportedError",
     "TransportError",
     "UnknownMessageError",
+    "UnknownPromptError",
+    "UnknownResourceError",
     "UnknownSessionError",
     "UnknownToolError",
+    "UnsupportedRevisionError",
 ]
 
 
@@ -117,6 +135,41 @@ class MessageTooLargeError(RequestError):
     status = 413
 
 
+class NotJSONError(RequestError):
+    """The body of an HTTP request says that it is something else than JSON."""
+
+    status = 415
+
+
+class NotAcceptableError(RequestError):
+    """The client does not accept what it would be sent."""
+
+    status = 406
+
+
+class HeaderMismatchError(RequestError):
+    """An MCP header that repeats part of the body is missing, or says something else."""
+
+    code = "HEADER_MISMATCH"
+    status = 400
+    rpc_code = -32020
+
+
+class UnsupportedRevisionError(RequestError):
+    """No such revision of MCP is spoken here; `details` carries `supported` and `requested`."""
+
+    code = "UNSUPPORTED_REVISION"
+    status = 400
+    rpc_code = -32022
+
+
+class SealBrokenError(RequestError):
+    """A handle, state or cursor is none of ours: made up, altered, misplaced, or expired."""
+
+    code = "SEAL_BROKEN"
+    rpc_code = -32602
+
+
 class ResetRequiredError(RequestError):
     """A step was sent before the first reset."""
 
@@ -147,10 +200,44 @@ class UnknownToolError(RequestError):
     rpc_code = -32602
 
 
+class UnknownResourceError(RequestError):
+    """No resource has this URI; `details` carries `uri`. A template's function may raise it too."""
+
+    code = "RESOURCE_NOT_FOUND"
+    status = 404
+    rpc_code = -32002
+
+
+class UnknownPromptError(RequestError):
+    """No prompt has this name."""
+
+    code = "PROMPT_NOT_FOUND"
+    status = 404
+    rpc_code = -32602
+
+
 class InvalidArgumentsError(RequestError):
     """The arguments do not fit the signature they are meant for."""
 
     code = "INVALID_ARGUMENTS"
+    rpc_code = -32602
+
+
+class CapabilityError(RequestError):
+    """The client cannot do what was asked of it.
+
+    `details` carries `requiredCapabilities`, as the client would have to declare them.
+    """
+
+    code = "CAPABILITY_MISSING"
+    status = 400
+    rpc_code = -32021
+
+
+class InvalidAnswerError(RequestError):
+    """What the client answered does not fit the question."""
+
+    code = "INVALID_ANSWER"
     rpc_code = -32602
 
 

@@ -4,28 +4,46 @@ import asyncio
 import logging
 
 from openenv_lite import codec
+from openenv_lite.context import InputRequired
 from openenv_lite.errors import (
+    CapabilityError,
     ExecutionError,
+    InvalidAnswerError,
     InvalidArgumentsError,
     OpenEnvError,
     ToolFailedError,
+    UnknownResourceError,
     UnknownToolError,
 )
+from openenv_lite.offers import Completion, Offer
+from openenv_lite.tools import Tool
 from openenv_lite.types import CallToolObservation, ServerMode, ToolError, ToolErrorType
 
-__all__ = ["execution_failure", "failed_call", "is_authors", "keep_sendable", "tool_failure"]
+__all__ = [
+    "execution_failure",
+    "failed_call",
+    "is_authors",
+    "keep_sendable",
+    "offer_failure",
+    "tool_failure",
+    "typed",
+]
 
 log = logging.getLogger(__name__)
+
+_TOLD_BY_TOOLS = (ToolFailedError, CapabilityError, InvalidAnswerError)
+_TOLD_BY_OTHERS = (*_TOLD_BY_TOOLS, ExecutionError, UnknownResourceError)
+"""What an author raises, or lets pass, to be told to the peer as it is."""
 
 
 def is_authors(error: BaseException) -> bool:
     """Whether what was caught around an author's code came from it.
 
-    A cancellation of the calling task, a Ctrl-C and the closing of a coroutine did not, and must
-    go on their way. Everything else did: `SystemExit`, a panic of a native library, an
-    `asyncio.CancelledError` that nobody asked for.
+    A cancellation of the calling task, a Ctrl-C, the closing of a coroutine and a question to the
+    client did not, and must go on their way. Everything else did: `SystemExit`, a panic of a native
+    library, an `asyncio.CancelledError` that nobody asked for.
     """
-    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+    if isinstance(error, KeyboardInterrupt | GeneratorExit | InputRequired):
         return False
     if not isinstance(error, asyncio.CancelledError):
         return True
@@ -48,6 +66,17 @@ def execution_failure(where: str, error: BaseException, mode: ServerMode) -> Exe
     return ExecutionError(_text_of(error))
 
 
+def typed(error: BaseException, mode: ServerMode) -> OpenEnvError:
+    """Any exception as one of ours.
+
+    What is not ours already comes from encoding what an author returned, or is a fault of this
+    package. It is logged; its text does not leave production.
+    """
+    if isinstance(error, OpenEnvError):
+        return error
+    return execution_failure("A reply", error, mode)
+
+
 def tool_failure(name: str, error: BaseException, mode: ServerMode) -> ToolFailedError:
     """The typed error for what a tool raised, by the same rule."""
     if mode is ServerMode.PRODUCTION:
@@ -57,6 +86,21 @@ def tool_failure(name: str, error: BaseException, mode: ServerMode) -> ToolFaile
     log.info("Tool %r failed: %s", name, _text_of(error))
     log.debug("Tool %r failed", name, exc_info=error)
     return ToolFailedError(f"Error calling tool {name!r}: {_text_of(error)}")
+
+
+def offer_failure(
+    offer: Offer | Completion, error: BaseException, mode: ServerMode
+) -> OpenEnvError | None:
+    """The typed error for what an offered function raised; None where it goes on as it is."""
+    is_tool = isinstance(offer, Tool)
+    if isinstance(error, _TOLD_BY_TOOLS if is_tool else _TOLD_BY_OTHERS):
+        keep_sendable(error)
+        return None
+    if not is_authors(error):
+        return None
+    if is_tool:
+        return tool_failure(offer.name, error, mode)
+    return execution_failure(f"{offer.kind} {offer.name!r}", error, mode)
 
 
 def keep_sendable(error: OpenEnvError) -> None:

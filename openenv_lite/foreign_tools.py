@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from openenv_lite.content import ToolResult
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.tools import Tool
 
@@ -20,7 +21,7 @@ def tools_of(server: Any) -> list[Tool]:
     """The tools of a FastMCP or `mcp` server object, as ours.
 
     Raises:
-        ConfigurationError: The object is neither, or a tool has a reserved name.
+        ConfigurationError: The object is neither.
     """
     manager = getattr(server, "_tool_manager", None)  # the `mcp` package lists functions only there
     if manager is not None and hasattr(manager, "list_tools"):
@@ -44,22 +45,28 @@ def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _tool(server: Any, declared: Any) -> Tool:
+    own: Callable[..., Any] | None = getattr(declared, "fn", None)
+    if own is not None and _needs_their_call(own):
+        own = None
     return Tool(
-        _function(server, declared),
+        own or _through(server, declared.name),
         name=declared.name,
+        title=getattr(declared, "title", None),
         description=declared.description or "",
+        annotations=_dumped(getattr(declared, "annotations", None)),
+        icons=_dumped(getattr(declared, "icons", None)),
         input_schema=declared.parameters,
+        # Theirs describes what their call gives; a direct call is ours to describe.
+        output_schema=None if own else getattr(declared, "output_schema", None),
+        validate=False,
     )
 
 
-def _function(server: Any, declared: Any) -> Callable[..., Any]:
-    function = getattr(declared, "fn", None)
-    if function is not None and not _needs_their_call(function):
-        return function  # type: ignore[no-any-return]
+def _through(server: Any, name: str) -> Callable[..., Any]:
+    """A function that goes through their own call."""
 
     async def call(**arguments: Any) -> Any:
-        result = await server.call_tool(declared.name, arguments)
-        return _plain(result)
+        return _result(await server.call_tool(name, arguments))
 
     return call
 
@@ -74,10 +81,20 @@ def _needs_their_call(function: Callable[..., Any]) -> bool:
     )
 
 
-def _plain(result: Any) -> Any:
-    """The value a foreign call gave: its structured content, or else its first text."""
-    structured = getattr(result, "structured_content", None)
-    if isinstance(structured, dict):
-        return structured.get("result", structured) if len(structured) == 1 else structured
-    texts = [block.text for block in getattr(result, "content", []) if hasattr(block, "text")]
-    return "\n".join(texts)
+def _result(result: Any) -> ToolResult:
+    """What a foreign call gave, its blocks as they are."""
+    return ToolResult(
+        content=list(result.content),
+        structured_content=result.structured_content,
+        is_error=bool(getattr(result, "is_error", False)),
+        meta=getattr(result, "meta", None),
+    )
+
+
+def _dumped(shown: Any) -> Any:
+    """A Pydantic model of theirs, or a list of some, as plain values."""
+    if isinstance(shown, list):
+        return [_dumped(each) for each in shown]
+    if hasattr(shown, "model_dump"):
+        return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return shown

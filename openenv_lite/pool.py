@@ -22,10 +22,10 @@ from openenv_lite.errors import (
     SessionError,
     UnknownSessionError,
 )
-from openenv_lite.session import Session
+from openenv_lite.session import Catalogue, Session
 from openenv_lite.types import ServerMode
 
-__all__ = ["Pool", "PoolSettings", "PoolStatistics", "default_capacity"]
+__all__ = ["Pool", "PoolSettings", "PoolStatistics"]
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,21 @@ class PoolStatistics(msgspec.Struct, frozen=True, kw_only=True):
 class _Lease:
     """A session and what the pool knows of its tenant; it is gone when the session is."""
 
-    def __init__(self, session: Session, now: float) -> None:
+    def __init__(self, session: Session, owner: str | None, now: float) -> None:
         self.session = session
+        self.owner = owner
         self.holder: object | None = None
         self.is_sockets_own = False
         self.last_active = now
         self.lost_at: float | None = None
         self.is_to_close = False
         self.ending: asyncio.Task[None] | None = None
+
+    def admits(self, mode: ServerMode | None, principal: str | None) -> bool:
+        """Whether whoever asks for it in this mode may have it."""
+        if self.ending or mode not in (None, self.session.mode):
+            return False
+        return self.owner in (None, principal)
 
     @property
     def is_forsaken(self) -> bool:
@@ -82,6 +89,9 @@ class Pool:
         blueprint: What every session is made from.
         settings: Limits.
         clock: Where time comes from.
+
+    Attributes:
+        catalogues: What the first environment built in each mode offered.
     """
 
     def __init__(
@@ -95,6 +105,7 @@ class Pool:
         self._is_stopped = False
         self._reaper: asyncio.Task[None] | None = None
         self._counts: collections.Counter[str] = collections.Counter()
+        self.catalogues: dict[ServerMode, Catalogue] = {}
 
     def __contains__(self, session_id: str) -> bool:
         return session_id in self._leases
@@ -110,8 +121,15 @@ class Pool:
             **{name: self._counts[name] for name in ("opened", "closed", "refused", "expired")},
         )
 
-    async def open(self, mode: ServerMode, session_id: str | None = None) -> Session:
+    async def open(
+        self, mode: ServerMode, session_id: str | None = None, owner: str | None = None
+    ) -> Session:
         """Take a slot and build an environment in it.
+
+        Args:
+            mode: In which it is served.
+            session_id: Its id; one that nobody can guess by default.
+            owner: The principal to whom alone it answers; None for whoever knows the id.
 
         Raises:
             CapacityError: No slot became free in time.
@@ -123,13 +141,15 @@ class Pool:
             session = Session(session_id or str(uuid.uuid4()), self.blueprint, mode)
         except RuntimeError as error:  # what Python says where the system grants no more threads
             raise self._refusal(str(error)) from error
-        lease = self._leases[session.id] = _Lease(session, self.clock.now())
+        lease = self._leases[session.id] = _Lease(session, owner, self.clock.now())
         try:
             await session.open()
         except BaseException:
             await self.close(session)
             raise
         self._counts["opened"] += 1
+        if mode not in self.catalogues:
+            self.catalogues[mode] = session.catalogue()
         lease.last_active = self.clock.now()
         self._ensure_reaper()
         return session
@@ -180,7 +200,9 @@ class Pool:
         )
 
     @contextlib.asynccontextmanager
-    async def lease(self, mode: ServerMode, session_id: str | None) -> AsyncIterator[Session]:
+    async def lease(
+        self, mode: ServerMode, session_id: str | None, principal: str | None = None
+    ) -> AsyncIterator[Session]:
         """The named session, or one that lives for this request alone."""
         if session_id is None:
             session = await self.open(mode)
@@ -189,7 +211,7 @@ class Pool:
             finally:
                 await self.close(session)
             return
-        lease = self._find(session_id, mode)
+        lease = self._find(session_id, mode, principal)
         try:
             yield lease.session
         finally:
@@ -202,30 +224,44 @@ class Pool:
         async with self.lease(mode, None) as session:
             return await session.metadata()
 
-    def get(self, session_id: str, mode: ServerMode | None = None) -> Session:
-        """The session of this id, and of this mode where one is given.
+    def touch(
+        self, session_id: str, mode: ServerMode | None = None, principal: str | None = None
+    ) -> Session:
+        """The session of this id and mode, for a call that begins now; so it does not expire.
 
         Raises:
-            UnknownSessionError: None has it, or it has ended.
+            UnknownSessionError: None has it, it has ended, or it is another principal's.
             SessionError: Its environment is still being built.
         """
-        return self._find(session_id, mode).session
+        lease = self._find(session_id, mode, principal)
+        lease.last_active = self.clock.now()
+        return lease.session
 
-    def _find(self, session_id: str, mode: ServerMode | None) -> _Lease:
+    def _find(
+        self, session_id: str, mode: ServerMode | None, principal: str | None = None
+    ) -> _Lease:
         lease = self._leases.get(session_id)
-        if lease is None or lease.ending or mode not in (None, lease.session.mode):
+        if lease is None or not lease.admits(mode, principal):
             raise UnknownSessionError(f"Unknown session_id: {session_id}")
         if not lease.session.is_open:
             raise SessionError(f"Session {session_id} is still initializing; retry shortly")
         return lease
 
-    async def open_held(self, mode: ServerMode, session_id: str, holder: object) -> Session:
+    async def open_held(
+        self, mode: ServerMode, session_id: str, holder: object, owner: str | None = None
+    ) -> Session:
         """As `open`, for a WebSocket: the session ends when the one that holds it leaves."""
-        await self.open(mode, session_id)
+        await self.open(mode, session_id, owner)
         self._leases[session_id].is_sockets_own = True
-        return self.attach(session_id, holder)
+        return self.attach(session_id, holder, mode, owner)
 
-    def attach(self, session_id: str, holder: object, mode: ServerMode | None = None) -> Session:
+    def attach(
+        self,
+        session_id: str,
+        holder: object,
+        mode: ServerMode | None = None,
+        principal: str | None = None,
+    ) -> Session:
         """Let a WebSocket hold the session, which then does not expire.
 
         A session that a WebSocket opened goes to whoever knows its id: its client is back before
@@ -235,12 +271,13 @@ class Pool:
             session_id: Of an open session.
             holder: Whatever stands for the WebSocket; `lose` and `detach` take the same.
             mode: The mode it must have.
+            principal: Who asks; the session must be that one's, or nobody's.
 
         Raises:
             SessionAttachedError: Another one holds it.
             UnknownSessionError, SessionError: As `get`.
         """
-        lease = self._find(session_id, mode)
+        lease = self._find(session_id, mode, principal)
         if lease.holder is not None and not lease.is_sockets_own:
             raise SessionAttachedError(f"Session {session_id} already has an attached WebSocket")
         lease.holder, lease.lost_at = holder, None
@@ -271,13 +308,15 @@ class Pool:
         lease.holder, lease.last_active = None, self.clock.now()
         return lease
 
-    async def request_close(self, session_id: str, mode: ServerMode | None = None) -> bool:
+    async def request_close(
+        self, session_id: str, mode: ServerMode | None = None, principal: str | None = None
+    ) -> bool:
         """Close the session now, or, while a WebSocket holds it, when that lets go.
 
         Returns:
             Whether it is closed.
         """
-        lease = self._find(session_id, mode)
+        lease = self._find(session_id, mode, principal)
         if lease.holder is not None:
             lease.is_to_close = True
             return False
@@ -358,8 +397,3 @@ class Pool:
             log.error("Session %s did not close in time: abandoned", lease.session.id)
             self._begin_end(lease).cancel()
         await asyncio.gather(*endings, return_exceptions=True)
-
-
-def default_capacity(blueprint: Blueprint) -> int:
-    """One environment, unless the class says that several may live side by side."""
-    return 100 if blueprint.is_concurrent else 1

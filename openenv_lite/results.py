@@ -7,11 +7,23 @@ from typing import Any
 import msgspec
 
 from openenv_lite import codec
-from openenv_lite.types import StepResult
+from openenv_lite.content import Outcome, from_openenv_result, outcome_of
+from openenv_lite.errors import (
+    InvalidArgumentsError,
+    OpenEnvError,
+    ToolFailedError,
+    UnknownToolError,
+)
+from openenv_lite.types import CallToolObservation, StepResult
 
-__all__ = ["result_of"]
+__all__ = ["outcome_of_step", "result_of"]
 
 _ENVELOPE = ("reward", "done", "truncated")
+
+_FAILURES: dict[str, type[OpenEnvError]] = {
+    "tool_not_found": UnknownToolError,
+    "invalid_args": InvalidArgumentsError,
+}
 
 _readers: dict[type, Callable[[Any], StepResult[Any]]] = {}
 
@@ -31,6 +43,21 @@ def result_of(observation: Any) -> StepResult[Any]:
     if reader is None:
         reader = _readers[kind] = _reader(kind)
     return reader(observation)
+
+
+def outcome_of_step(observation: Any) -> Outcome:
+    """What a model is shown of a step that was a tool call: nothing of reward, done or metadata.
+
+    Raises:
+        UnknownToolError, InvalidArgumentsError, ToolFailedError: The observation says so.
+    """
+    if not isinstance(observation, CallToolObservation):
+        fields = codec.to_builtins(result_of(observation).observation)
+        return outcome_of({name: fields[name] for name in fields if name != "metadata"})
+    error = observation.error
+    if error is not None:
+        raise _FAILURES.get(error.error_type, ToolFailedError)(error.message)
+    return from_openenv_result(observation.result)
 
 
 def _reader(kind: type) -> Callable[[Any], StepResult[Any]]:

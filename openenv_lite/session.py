@@ -1,31 +1,22 @@
-"""One client's lease on one environment: who calls it, where, and in which phase.
+"""What can be asked of a leased environment: by its trainer, and by its agent.
 
-A session owns its environment, its lane and its turn. Calls are serial; each either happened or
-raised a typed error. Nothing here knows a transport.
+Calls are serial; each either happened or raised a typed error. Nothing here knows a transport.
 """
 
-import asyncio
-import functools
-import logging
 import uuid
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from openenv_lite import codec
-from openenv_lite.blueprint import Blueprint, Operation
-from openenv_lite.environment import SERVED_MODE, Environment, MCPEnvironment
-from openenv_lite.errors import (
-    ExecutionError,
-    FactoryError,
-    OpenEnvError,
-    SessionClosedError,
-    ToolFailedError,
-    ToolsUnsupportedError,
-)
-from openenv_lite.failures import execution_failure, is_authors, keep_sendable
+from openenv_lite.blueprint import Blueprint
+from openenv_lite.content import Outcome
+from openenv_lite.context import SILENT, Channel, Context
+from openenv_lite.environment import Environment, MCPEnvironment
+from openenv_lite.errors import SessionClosedError, ToolsUnsupportedError, UnknownToolError
 from openenv_lite.lane import LoopLane
+from openenv_lite.life import Life
 from openenv_lite.protocol import (
     CALL_TOOL,
     CLOSED,
@@ -38,19 +29,26 @@ from openenv_lite.protocol import (
     Phase,
     advance,
 )
-from openenv_lite.results import result_of
+from openenv_lite.resources import Resource
+from openenv_lite.results import outcome_of_step, result_of
+from openenv_lite.tools import Tool
 from openenv_lite.types import (
+    CallToolAction,
     ServerMode,
     State,
     StepResult,
     ToolSpec,
 )
 
-__all__ = ["Session"]
+__all__ = ["Catalogue", "Session"]
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _NO_OPTIONS: Mapping[str, Any] = {}
+_NOBODY = Context()
+
+Catalogue = dict[str, list[dict[str, Any]]]
+"""What an environment offers agents, as MCP declares it: tools, prompts, resources, templates."""
 
 
 class _Beginning(msgspec.Struct):
@@ -60,66 +58,17 @@ class _Beginning(msgspec.Struct):
     episode_id: str | None = None
 
 
-class Session:
-    """One environment, leased. Create it on the event loop, then `open` it.
+class Session(Life):
+    """One client's lease on one environment.
 
-    Attributes:
-        id: The same on every transport; nobody can guess it.
-        mode: Fixed for life; decides which tools exist and what of an error is told.
-        phase: Where the episode stands; closed before `open` and after `close`.
-        steps: Steps and tool calls so far, over all episodes.
+    The trainer's calls come first; the agent's, from `list_tools` on, know no reward.
     """
 
     def __init__(self, session_id: str, blueprint: Blueprint, mode: ServerMode) -> None:
-        self.id = session_id
-        self.mode = mode
-        self.phase: Phase = CLOSED
-        self.steps = 0
-        self._blueprint = blueprint
-        self._lane = blueprint.lane()
-        self._turn = asyncio.Lock()
-        self._environment: Any = None
-        self._counted = State()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a call is under way."""
-        return self._turn.locked()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the environment exists and takes calls."""
-        return self.phase is not CLOSED
-
-    async def open(self) -> None:
-        """Build the environment.
-
-        Raises:
-            FactoryError: The author's constructor raised.
-        """
-        async with self._turn:
-            try:
-                await self._lane.run(functools.partial(self._build))
-            except BaseException as error:
-                if not is_authors(error):
-                    raise
-                name = self._blueprint.name
-                log.exception("%s could not be built", name)
-                raise FactoryError(
-                    f"Environment factory '{name}' failed to create instance.",
-                    factory_name=name,
-                ) from error
-            self.phase = FRESH
-
-    def _build(self) -> None:
-        """Keep the instance here rather than return it: a cancelled caller must not lose it."""
-        SERVED_MODE.set(self.mode)
-        environment = self._environment = self._blueprint.factory()
-        if isinstance(environment, Environment):
-            environment.begin(None, self._counted)
-        if isinstance(environment, MCPEnvironment):
-            environment.run_function = self._lane.run
-            environment.run_coroutine = self._lane.wait_for
+        super().__init__(session_id, blueprint, mode)
+        # A trainer's step may do more than call the tool; in production there is no trainer.
+        self._acts = mode is ServerMode.SIMULATION and blueprint.has_own_step
+        self._calls_inline = isinstance(self._lane, LoopLane) and not self._acts
 
     async def reset(self, options: Mapping[str, Any] = _NO_OPTIONS) -> StepResult[Any]:
         """Begin an episode; options the author's `reset` does not take are dropped.
@@ -222,75 +171,149 @@ class Session:
         advance(LIST_TOOLS, self.phase)
         return self._with_tools().list_tools()
 
-    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Call one tool and return its result in OpenEnv's form.
+    def catalogue(self) -> Catalogue:
+        """What MCP tells of tools, prompts, resources and templates, under their keys there."""
+        environment = self._environment
+        if not isinstance(environment, MCPEnvironment):
+            return {"tools": [], "prompts": [], "resources": [], "resourceTemplates": []}
+        tools = environment.tools.tools(self.mode)
+        return {
+            "tools": [tool.declaration for tool in tools],
+            "prompts": environment.prompts.prompts(),
+            "resources": environment.resources.resources(),
+            "resourceTemplates": environment.resources.templates(),
+        }
+
+    def tool(self, name: str) -> Tool:
+        """The tool of this name in the session's mode.
+
+        Raises:
+            UnknownToolError: There is none.
+        """
+        if not isinstance(self._environment, MCPEnvironment):
+            advance(LIST_TOOLS, self.phase)
+            raise UnknownToolError(f"Unknown tool: {name[:100]!r}")
+        return self._environment.tools.get(name, self.mode)
+
+    def resource(self, uri: str) -> Resource:
+        """The resource behind a URI.
+
+        Raises:
+            UnknownResourceError: There is none.
+            ToolsUnsupportedError: The environment is no `MCPEnvironment`.
+        """
+        return self._with_tools().resources.find(uri)[0]
+
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any], channel: Channel = SILENT
+    ) -> Outcome:
+        """Call one tool.
 
         Raises:
             UnknownToolError, InvalidArgumentsError: Nothing of the author's ran.
             ToolFailedError: The tool raised.
         """
+        advance(LIST_TOOLS, self.phase)
+        self._with_tools()
+        outcome = self.use(self.tool(name), arguments, channel)
+        return outcome if isinstance(outcome, Outcome) else await outcome
+
+    def use(
+        self, tool: Tool, arguments: Mapping[str, Any], channel: Channel, again: bool = False
+    ) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """Call one tool: at once if nothing need be awaited, else by the coroutine.
+
+        Args:
+            tool: One of this session's.
+            arguments: Of the call.
+            channel: To whoever called.
+            again: The same call was begun before, and is not counted twice.
+        """
+        if not self._calls_inline or tool.is_async or self._turn.locked():
+            return self._use(tool.name, arguments, channel, again)
+        assert isinstance(self._lane, LoopLane)
+        environment = self._begin_call(channel, again)
+        try:
+            outcome: Outcome = self._lane.call(environment.invoke_inline, tool.name, arguments)
+            return outcome
+        finally:
+            environment.context = _NOBODY
+
+    async def _use(
+        self, name: str, arguments: Mapping[str, Any], channel: Channel, again: bool
+    ) -> Outcome:
         async with self._turn:
-            self.phase = advance(CALL_TOOL, self.phase)
-            environment = self._with_tools()
+            environment = self._begin_call(channel, again)
+            try:
+                if self._acts:
+                    return await self._act(name, arguments)
+                return await environment.invoke_tool(name, arguments)
+            finally:
+                environment.context = _NOBODY
+
+    def _begin_call(self, channel: Channel, again: bool) -> MCPEnvironment:
+        """The environment, counted and told who listens."""
+        self.phase = advance(CALL_TOOL, self.phase)
+        environment = self._with_tools()
+        environment.context = Context(channel)
+        if not again:
             self._count()
-            return await environment.call_tool(name, arguments)
+        return environment
+
+    async def _act(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
+        """Call a tool as the action it is to the trainer; the model learns of no reward."""
+        action = CallToolAction(tool_name=name, arguments=dict(arguments))
+        observation = await self._perform(self._blueprint.step, action)
+        self._conclude(observation, self.phase)
+        return outcome_of_step(observation)
+
+    async def read_resource(self, uri: str, channel: Channel) -> list[dict[str, Any]]:
+        """The contents behind a URI, as MCP has them.
+
+        Raises:
+            UnknownResourceError: There is none.
+            ExecutionError: The author's code raised.
+        """
+        return await self._offered(channel, lambda each: each.read_resource(uri))
+
+    async def get_prompt(
+        self, name: str, arguments: Mapping[str, str], channel: Channel
+    ) -> dict[str, Any]:
+        """A prompt filled in, as MCP has it.
+
+        Raises:
+            UnknownPromptError, InvalidArgumentsError: Nothing of the author's ran.
+            ExecutionError: The author's code raised.
+        """
+        return await self._offered(channel, lambda each: each.get_prompt(name, arguments))
+
+    async def complete(
+        self,
+        kind: Literal["prompt", "resource"],
+        name: str,
+        argument: str,
+        text: str,
+        given: Mapping[str, str],
+    ) -> list[str]:
+        """What an argument of a prompt or template may be completed to."""
+        return await self._offered(
+            SILENT, lambda each: each.complete(kind, name, argument, text, given)
+        )
+
+    async def _offered(self, channel: Channel, use: Callable[[MCPEnvironment], Awaitable[T]]) -> T:
+        async with self._turn:
+            advance(LIST_TOOLS, self.phase)
+            environment = self._with_tools()
+            environment.context = Context(channel)
+            try:
+                return await use(environment)
+            finally:
+                environment.context = _NOBODY
 
     def _with_tools(self) -> MCPEnvironment:
         if not isinstance(self._environment, MCPEnvironment):
             raise ToolsUnsupportedError("Environment does not support MCP")
         return self._environment
-
-    async def close(self) -> None:
-        """Close the environment after whatever is under way, then its lane.
-
-        Raises nothing of the author's. Cancelled, it leaves the lane to end by itself.
-        """
-        try:
-            async with self._turn:
-                self.phase = CLOSED
-                # A construction whose caller was cancelled may still run; wait for its end.
-                await self._lane.run(_do_nothing)
-                await self._dispose()
-                await self._lane.close()
-        except BaseException:
-            self.phase = CLOSED
-            self._lane.abandon()
-            raise
-
-    async def _dispose(self) -> None:
-        try:
-            if self._environment is not None:
-                await self._perform(self._blueprint.close)
-        except OpenEnvError:
-            log.debug("Session %s: its environment failed to close", self.id)
-        self._environment = None
-
-    async def _perform(self, operation: Operation, /, *args: Any, **kwargs: Any) -> Any:
-        """Run a method of the author's; whatever it raises leaves as a typed error."""
-        try:
-            method = operation.of(self._environment)
-            if operation.is_async:
-                return await method(*args, **kwargs)
-            return await self._lane.run(method, *args, **kwargs)
-        except BaseException as error:
-            failure = self._failure_of(operation.name, error)
-            if failure is None:
-                raise
-            raise failure from error
-
-    def _failure_of(self, member: str, error: BaseException) -> ExecutionError | None:
-        """The typed error for it; None where it is typed already, or not the author's."""
-        if isinstance(error, ExecutionError | ToolFailedError):
-            keep_sendable(error)
-            return None
-        return self._failure(member, error) if is_authors(error) else None
-
-    def _failure(self, member: str, error: BaseException) -> ExecutionError:
-        return execution_failure(f"{self._blueprint.name}.{member}", error, self.mode)
-
-
-def _do_nothing() -> None:
-    """Awaiting this on a lane waits for all that was asked before."""
 
 
 def _plain_state(state: Any) -> Any:

@@ -1,10 +1,22 @@
 """What a callable takes, read once: names, types, defaults, JSON Schema, and a checked binding."""
 
+import contextlib
 import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NotRequired, Required, TypedDict, get_type_hints
+from types import SimpleNamespace, UnionType
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,
+    Required,
+    TypedDict,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from openenv_lite import codec
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
@@ -13,6 +25,12 @@ __all__ = ["Signature", "is_async", "return_type"]
 
 MOST_NAMED = 10
 """Unexpected arguments that a refusal lists."""
+
+_EXACT = (str, int, bool)
+"""Types of which a value needs no conversion."""
+
+_UNRESOLVABLE = (NameError, SyntaxError, TypeError, AttributeError)
+"""A name local to the author's function, prose, or an object without hints."""
 
 _KEYWORDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _ARGUMENT_LINE = re.compile(r"^(\w+)\s*(?:\([^)]*\))?:\s*(.+)$")
@@ -25,20 +43,38 @@ class Signature:
         function: A function or method. Annotations that cannot be resolved, or whose
             values JSON cannot carry, count as `Any`.
         passed: How many of the first parameters the caller fills in itself (`self`, the action).
+        filled: A type; parameters annotated with it are no arguments either.
+
+    Attributes:
+        takes_any: Whether it takes arguments of any name.
+        required: Arguments without a default.
+        filled: Parameters of the type `filled`, which the caller fills in.
     """
 
-    def __init__(self, function: Callable[..., Any], passed: int = 0) -> None:
+    def __init__(
+        self, function: Callable[..., Any], passed: int = 0, filled: type | None = None
+    ) -> None:
         parameters = list(inspect.signature(function).parameters.values())
+        hints = _hints(function)
         self.takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        self._passed = {p.name for p in parameters[:passed]}
-        self._known = {p.name: p for p in parameters[passed:] if p.kind in _KEYWORDS}
-        nameless = [p.name for p in parameters[passed:] if p.kind is p.POSITIONAL_ONLY]
+        self.filled = tuple(p.name for p in parameters if _names(hints.get(p.name), filled))
+        self._passed = {*(p.name for p in parameters[:passed]), *self.filled}
+        open_to_peers = [p for p in parameters[passed:] if p.name not in self.filled]
+        self._known = {p.name: p for p in open_to_peers if p.kind in _KEYWORDS}
+        self.required = frozenset(n for n, p in self._known.items() if p.default is p.empty)
+        nameless = [p.name for p in open_to_peers if p.kind is p.POSITIONAL_ONLY]
         if nameless:
             raise ConfigurationError(
                 f"{function!r}: {nameless[0]!r} is positional-only, but arguments come by name"
             )
-        self._kind = _typed_dict(function, self._known)
+        self._kind = _typed_dict(hints, self._known)
+        self._exact = {n: hints[n] for n in self._known if hints.get(n) in _EXACT}
         self._described = _argument_descriptions(inspect.getdoc(function) or "")
+
+    @property
+    def names(self) -> list[str]:
+        """The arguments it names, in its order."""
+        return list(self._known)
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments converted to their types; the callable's own defaults stay its own.
@@ -46,6 +82,13 @@ class Signature:
         Raises:
             InvalidArgumentsError: One is missing, mistyped, or taken by nobody.
         """
+        exact = self._exact
+        for name, value in arguments.items():
+            if exact.get(name) is not type(value):
+                break
+        else:  # nothing to convert: the shortest way, and the most frequent
+            if self.required <= arguments.keys():
+                return dict(arguments)
         unknown = [] if self.takes_any else [n for n in arguments if n not in self._known]
         if unknown:
             known = ", ".join(self._known) or "none"
@@ -94,14 +137,33 @@ def return_type(function: Callable[..., Any]) -> Any:
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     while isinstance(function, functools.partial):
         function = function.func
+    if not (inspect.isroutine(function) or inspect.isclass(function)):
+        function = type(function).__call__  # an object; its own annotations are of its fields
     try:
         return get_type_hints(function, include_extras=True)
-    except (NameError, SyntaxError, TypeError, AttributeError):
-        return {}  # a name local to the author's function, prose, or an object without hints
+    except _UNRESOLVABLE:
+        return _hints_one_by_one(function)
 
 
-def _typed_dict(function: Callable[..., Any], known: dict[str, inspect.Parameter]) -> Any:
-    hints = _hints(function)
+def _hints_one_by_one(function: Any) -> dict[str, Any]:
+    """Those that can be resolved, so that one that cannot takes no other with it."""
+    found: dict[str, Any] = {}
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        alone = SimpleNamespace(__annotations__={name: annotation})
+        with contextlib.suppress(*_UNRESOLVABLE):
+            found.update(get_type_hints(alone, names, include_extras=True))
+    return found
+
+
+def _names(hint: Any, kind: type | None) -> bool:
+    """Whether a hint is the type, or a union or `Annotated` that holds it."""
+    if get_origin(hint) in (Annotated, Union, UnionType):
+        return any(_names(each, kind) for each in get_args(hint))
+    return kind is not None and hint is kind
+
+
+def _typed_dict(hints: dict[str, Any], known: dict[str, inspect.Parameter]) -> Any:
     fields: dict[str, Any] = {}
     for name, parameter in known.items():
         hint = hints.get(name, Any)

@@ -150,7 +150,7 @@ def test_an_unknown_field_is_named_whatever_its_name(name: str) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         codec.convert({"x": 1, name: 2}, Point)
     (fault,) = caught.value.errors
-    assert (fault["type"], fault["loc"], fault["input"]) == ("extra_forbidden", [name], 2)
+    assert (fault["type"], fault["loc"], fault["input"]) == ("extra_forbidden", [name[:100]], 2)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,16 @@ from openenv_lite import (
     Observation,
     ServerMode,
 )
-from openenv_lite.errors import ConfigurationError
+from openenv_lite.content import openenv_result
+from openenv_lite.errors import (
+    CapabilityError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidAnswerError,
+    OpenEnvError,
+    ToolFailedError,
+)
+from openenv_lite.tools import Tool
 from tests.environments import Count, Inline, Toolbox
 from tests.leaks import on_loop
 
@@ -129,3 +138,107 @@ def test_registries_are_not_shared() -> None:
     one, two = Toolbox(), Toolbox()
     one.tool(name="extra")(lambda: 1)
     assert "extra" not in {tool.name for tool in two.list_tools()}
+
+
+class Source:
+    """Tools that live elsewhere; what is done to it is kept in `log`."""
+
+    def __init__(self, log: list[str], name: str, fails: str = "") -> None:
+        self.log, self.name, self.fails = log, name, fails
+
+    async def connect(self) -> list[Tool]:
+        self.log.append(f"connect {self.name}")
+        if self.fails == "connect":
+            raise ConnectionFailedError(f"{self.name} is gone")
+        return [Tool(lambda: self.name, name=each) for each in ("reset", "look")]
+
+    async def close(self) -> None:
+        self.log.append(f"close {self.name}")
+        if self.fails == "close":
+            raise OSError("will not")
+
+
+@on_loop
+async def test_what_is_mounted_is_taken_over_under_its_prefix_and_let_go_in_reverse() -> None:
+    made, log = Toolbox(), list[str]()
+    made.mount("a", Source(log, "A", fails="close"))
+    made.mount("b", Source(log, "B", fails="close"))
+    await made.connect()
+    names = [tool.name for tool in made.list_tools()]
+    assert names[-4:] == ["a_reset", "a_look", "b_reset", "b_look"]
+    assert (await made.call_tool("b_reset", {}))["data"] == "B"
+    await made.disconnect()
+    assert log == ["connect A", "connect B", "close B", "close A"]
+
+
+@on_loop
+async def test_where_one_source_fails_the_others_are_let_go() -> None:
+    made, log = Toolbox(), list[str]()
+    made.mount("a", Source(log, "A"))
+    made.mount("b", Source(log, "B", fails="connect"))
+    with pytest.raises(ConnectionFailedError, match="B is gone"):
+        await made.connect()
+    await made.disconnect()
+    assert log == ["connect A", "connect B", "close A"]
+
+
+@on_loop
+async def test_a_mounted_tool_replaces_no_other() -> None:
+    made, log = Toolbox(), list[str]()
+    made.tool(name="a_look")(lambda: "own")
+    made.mount("a", Source(log, "A"))
+    with pytest.raises(ConfigurationError, match="'a_look'"):
+        await made.connect()
+    assert (await made.call_tool("a_look", {}))["data"] == "own"
+    assert log == ["connect A", "close A"]
+
+
+@pytest.mark.parametrize("prefix", ["", "a"])
+def test_a_prefix_is_for_one_source(prefix: str) -> None:
+    made = Toolbox()
+    made.mount("a", Source([], "A"))
+    with pytest.raises(ConfigurationError, match="prefix"):
+        made.mount(prefix, Source([], "B"))
+
+
+@on_loop
+async def test_a_tool_gives_the_same_whichever_way_it_is_called() -> None:
+    made = Toolbox()
+    outcome = await made.invoke_tool("add", {"a": 1})
+    assert (outcome.data, outcome.structured) == (2, {"result": 2})
+    assert made.invoke_inline("add", {"a": 1}) == outcome
+    assert await made.call_tool("add", {"a": 1}) == openenv_result(outcome)
+
+
+@pytest.mark.parametrize("kind", [CapabilityError, InvalidAnswerError, ToolFailedError])
+@on_loop
+async def test_what_an_author_lets_pass_is_told_as_it_is(kind: type[OpenEnvError]) -> None:
+    made = Toolbox()
+    made.server_mode = ServerMode.PRODUCTION
+
+    @made.tool
+    def refuse() -> None:
+        raise kind("told", fine=1, odd=object())
+
+    with pytest.raises(kind, match="told") as caught:
+        await made.invoke_tool("refuse", {})
+    assert caught.value.details == {}
+    with pytest.raises(kind, match="told"):
+        made.invoke_inline("refuse", {})
+    seen = await made.step_async(CallToolAction(tool_name="refuse"))
+    assert seen.error.message == "told"
+
+
+@on_loop
+async def test_a_tool_may_change_what_there_is_to_call() -> None:
+    made = Toolbox()
+
+    @made.tool
+    async def learn(name: str) -> str:
+        made.tool(name=name)(lambda: name)
+        return "learned"
+
+    await made.invoke_tool("learn", {"name": "dance"})
+    assert (await made.invoke_tool("dance", {})).data == "dance"
+    with pytest.raises(ToolFailedError, match="reserved"):
+        await made.invoke_tool("learn", {"name": "reset"})

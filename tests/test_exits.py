@@ -119,7 +119,7 @@ async def test_whatever_a_tool_raises_is_typed(error: Failure, mode: ServerMode,
             await one.call_tool("it", {})
         seen = await one.step(CallToolAction(tool_name="it"))
         assert seen.observation.error.error_type in ("execution_error", "timeout")
-        assert (await one.call_tool("add", {"a": 1}))["data"] == 2
+        assert (await one.call_tool("add", {"a": 1})).data == 2
 
 
 @pytest.mark.parametrize("mode", ServerMode)

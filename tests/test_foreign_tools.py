@@ -2,8 +2,11 @@ from typing import Annotated, Any
 
 import fastmcp
 import fastmcp.exceptions
+import fastmcp.utilities.types
+import jsonschema  # type: ignore[import-untyped]
 import mcp.server
 import pytest
+from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from openenv_lite import CallToolAction, MCPEnvironment, ServerMode, create_app
@@ -81,7 +84,7 @@ def test_a_reserved_name_of_theirs_is_refused() -> None:
     server = fastmcp.FastMCP("theirs")
     server.tool(name="Reset")(lambda: 1)
     with pytest.raises(ConfigurationError, match="reserved"):
-        tools_of(server)
+        environment(lambda: server)()
 
 
 @on_loop
@@ -119,6 +122,47 @@ async def test_their_tool_errors_stay_out_of_production() -> None:
     async with Peer(app, "/mcp") as peer:
         reply = await peer.call("tools/call", name="fail", arguments={})
         assert "secret" not in str(reply)
+
+
+@BOTH
+def test_their_title_hints_and_icons_are_kept(make: Any) -> None:
+    server = make()
+    server.tool(name="look", title="Look", annotations=ToolAnnotations(read_only_hint=True))(
+        lambda: 1
+    )
+    shown = {tool.name: tool.declaration for tool in tools_of(server)}
+    assert shown["look"]["title"] == "Look"
+    assert shown["look"]["annotations"] == {"readOnlyHint": True}
+    assert shown["add"]["outputSchema"]["properties"] == {"result": {"type": "integer"}}
+    assert not {"icons", "annotations"} & shown["add"].keys()
+
+
+def make_pictures() -> Any:
+    server = fastmcp.FastMCP("theirs")
+
+    @server.tool
+    def paint(context: fastmcp.Context) -> list[Any]:
+        """Needs the server, and gives blocks."""
+        return ["seen", fastmcp.utilities.types.Image(data=b"x", format="png")]
+
+    @server.tool
+    def point(context: fastmcp.Context) -> dict[str, int]:
+        """Needs the server, and gives an object."""
+        return {"x": 1}
+
+    return server
+
+
+@on_loop
+async def test_what_their_own_call_gives_is_kept_block_by_block() -> None:
+    made = environment(make_pictures)()
+    painted = await made.invoke_tool("paint", {})
+    assert [block["type"] for block in painted.content] == ["text", "image"]
+    assert painted.content[1]["mimeType"] == "image/png"
+    pointed = await made.invoke_tool("point", {})
+    assert pointed.structured == pointed.data == {"x": 1}
+    (tool,) = (tool for tool in made.tools.tools(made.server_mode) if tool.name == "point")
+    jsonschema.validate(pointed.structured, tool.declaration["outputSchema"])
 
 
 def test_anything_else_is_refused_by_name() -> None:

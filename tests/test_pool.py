@@ -15,7 +15,7 @@ from openenv_lite.errors import (
     SessionError,
     UnknownSessionError,
 )
-from openenv_lite.pool import Pool, PoolSettings, default_capacity
+from openenv_lite.pool import Pool, PoolSettings
 from openenv_lite.session import Session
 from tests.environments import Add, Awaiting, Inline, Secretive, Threaded
 from tests.leaks import on_loop, until
@@ -127,7 +127,7 @@ async def test_a_session_being_built_can_be_neither_used_nor_attached(gate: None
     pool = pool_of(Slow)
     opening = asyncio.create_task(pool.open(SIMULATION, "young"))
     await asyncio.sleep(0)
-    for use in (pool.get, lambda name: pool.attach(name, SOCKET)):
+    for use in (pool.touch, lambda name: pool.attach(name, SOCKET)):
         with pytest.raises(SessionError, match="still initializing"):
             use("young")
     Threaded.gate.set()
@@ -138,7 +138,7 @@ async def test_a_session_being_built_can_be_neither_used_nor_attached(gate: None
 @on_loop
 async def test_an_unknown_id_is_a_typed_error(session_id: str) -> None:
     pool = pool_of(Inline)
-    for use in (pool.get, lambda name: pool.attach(name, SOCKET)):
+    for use in (pool.touch, lambda name: pool.attach(name, SOCKET)):
         with pytest.raises(UnknownSessionError):
             use(session_id)
     with pytest.raises(UnknownSessionError):
@@ -166,13 +166,13 @@ async def test_an_idle_session_expires_and_its_slot_with_it() -> None:
     pool = pool_of(Threaded, clock, idle_timeout_s=100)
     session = await pool.open(SIMULATION)
     await clock.advance(90)
-    assert pool.get(session.id) is session
+    assert session.id in pool
     await clock.advance(40)
     await until(lambda: pool.statistics().active == 0)
     assert pool.statistics().expired == 1
     assert not Threaded.alive
     with pytest.raises(UnknownSessionError):
-        pool.get(session.id)
+        pool.touch(session.id)
 
 
 @pytest.mark.parametrize("use", ["reset", "state", "metadata", "failing step"])
@@ -199,10 +199,10 @@ async def test_a_session_never_expires_while_a_socket_holds_it() -> None:
     pool = pool_of(Inline, clock, idle_timeout_s=10)
     session = await attached(pool)
     await clock.advance(1000)
-    assert pool.get(session.id) is session
+    assert pool.touch(session.id) is session
     await pool.detach(session, SOCKET)
     await clock.advance(5)
-    assert pool.get(session.id) is session
+    assert pool.touch(session.id) is session
     await clock.advance(20)
     assert pool.statistics().active == 0
 
@@ -221,7 +221,7 @@ async def test_a_session_never_expires_during_a_call(gate: None) -> None:
         Threaded.gate.set()
         assert (await stepping).observation.total == -1
     await clock.advance(5)
-    assert pool.get(session.id) is session
+    assert pool.touch(session.id) is session
     await pool.aclose()
 
 
@@ -249,7 +249,7 @@ async def test_a_newcomer_at_capacity_ends_the_longest_lost_session() -> None:
     younger = await lost(pool)
     await pool.open(SIMULATION)
     with pytest.raises(UnknownSessionError):
-        pool.get(oldest.id)
+        pool.touch(oldest.id)
     assert pool.attach(younger.id, SOCKET) is younger
     assert len(Inline.alive) == 2
     with pytest.raises(CapacityError):
@@ -311,7 +311,7 @@ async def test_a_sockets_own_session_ends_when_whoever_holds_it_leaves() -> None
     session = await lost(pool)
     pool.attach(session.id, OTHER)
     await pool.detach(session, SOCKET)  # the old connection, noticed late
-    assert pool.get(session.id) is session
+    assert pool.touch(session.id) is session
     await pool.detach(session, OTHER)
     assert pool.statistics().active == 0
 
@@ -373,4 +373,4 @@ async def test_a_thread_that_cannot_be_had_is_a_typed_error_and_takes_no_slot(
     [(Inline, 100), (type("One", (Inline,), {"SUPPORTS_CONCURRENT_SESSIONS": False}), 1)],
 )
 def test_the_class_says_whether_several_may_live(kind: Any, most: int) -> None:
-    assert default_capacity(Blueprint(kind)) == most
+    assert Blueprint(kind).capacity == most

@@ -18,7 +18,7 @@ async def test_a_close_asked_for_waits_until_the_socket_lets_go(end: str) -> Non
     pool = pool_of(Inline)
     session = await attached(pool)
     assert await pool.request_close(session.id) is False
-    assert pool.get(session.id) is session
+    assert pool.touch(session.id) is session
     if end == "leaves":
         await pool.detach(session, SOCKET)
     else:

@@ -16,7 +16,7 @@ from tests.test_pool import SIMULATION, pool_of
 async def test_a_session_is_not_to_be_found_from_the_other_mode() -> None:
     pool = pool_of(Threaded)
     session = await pool.open(SIMULATION)
-    for look_up in (pool.get, pool.request_close):
+    for look_up in (pool.touch, pool.request_close):
         with pytest.raises(UnknownSessionError):
             await as_coroutine(look_up(session.id, ServerMode.PRODUCTION))
     with pytest.raises(UnknownSessionError):

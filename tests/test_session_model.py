@@ -88,7 +88,9 @@ class Episodes(RuleBasedStateMachine):
     @rule()
     def call_tool(self) -> None:
         error = self.call(self.session.call_tool("add", {"a": 1}))
-        assert (error is None) is (self.phase in (Phase.FRESH, Phase.RUNNING))
+        legal = self.phase in (Phase.FRESH, Phase.RUNNING)
+        assert (error is None) is legal
+        self.follow(legal, done=False)
 
     @precondition(lambda self: self.phase is Phase.DONE)
     @rule()

@@ -1,4 +1,4 @@
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Optional
 
 import pytest
 from hypothesis import given
@@ -67,6 +67,86 @@ def test_a_refusal_names_the_argument(arguments: dict[str, Any], text: str) -> N
     with pytest.raises(InvalidArgumentsError, match=text) as caught:
         Signature(takes).bind(arguments)
     assert caught.value.details["errors"]
+
+
+class Filling:
+    """Stands for what the caller fills in."""
+
+
+def wants(a: int, filling: Filling, other: Filling | None = None) -> None:
+    """Takes two things that are no arguments."""
+
+
+def wants_all(
+    given: Annotated[Filling, "prose"],
+    perhaps: Optional[Filling] = None,  # noqa: UP045  the old way of saying it
+    **rest: Any,
+) -> None:
+    """Takes two things that are no arguments, and whatever else."""
+
+
+def test_parameters_of_a_type_that_the_caller_fills_in_are_no_arguments() -> None:
+    read = Signature(wants, filled=Filling)
+    assert read.filled == ("filling", "other")
+    assert (read.names, set(read.required)) == (["a"], {"a"})
+    assert read.json_schema()["properties"].keys() == {"a"}
+    with pytest.raises(InvalidArgumentsError, match="takes: a"):
+        read.bind({"a": 1, "filling": {}})
+    everything = Signature(wants_all, filled=Filling)
+    assert everything.filled == ("given", "perhaps")
+    assert everything.bind({"given": 1, "perhaps": 2, "other": 3}) == {"other": 3}
+
+
+def test_a_container_of_the_type_is_an_argument() -> None:
+    def takes_many(each: list[int], filling: "Filling", lost: "Nowhere") -> None:  # type: ignore[name-defined]  # noqa: F821
+        """One annotation cannot be resolved, and takes no other with it."""
+
+    read = Signature(takes_many, filled=Filling)
+    assert read.filled == ("filling",)
+    assert read.names == ["each", "lost"]
+    assert Signature(takes_many, filled=list).names == ["each", "filling", "lost"]
+
+
+class Caller:
+    """An object that can be called; its fields are no parameters."""
+
+    b: Filling
+
+    def __call__(self, a: int, filling: Filling) -> int:
+        return a
+
+
+def test_an_object_is_read_by_what_its_call_takes() -> None:
+    read = Signature(Caller(), filled=Filling)
+    assert (read.filled, read.names) == (("filling",), ["a"])
+    assert read.json_schema()["properties"] == {"a": {"type": "integer"}}
+    assert return_type(Caller()) is int
+
+
+def exact(a: str, b: int, c: bool = True, d: float = 0.5) -> tuple[Any, ...]:
+    return a, b, c, d
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c", "d", "e"]),
+        st.one_of(st.text(), st.integers(), st.booleans(), st.floats(), st.none()),
+    )
+)
+def test_the_shortest_way_of_binding_gives_what_the_long_one_gives(given: dict[str, Any]) -> None:
+    read = Signature(exact)
+    try:
+        bound = read.bind(given)
+    except InvalidArgumentsError:
+        assert not read.required <= given.keys() <= set(read.names) or any(
+            type(given.get(name, kind())) is not kind for name, kind in EXACT.items()
+        )
+        return
+    assert repr(bound) == repr(read.bind_known(given))
+    assert bound is not given
+
+
+EXACT: dict[str, type] = {"a": str, "b": int, "c": bool, "d": float}
 
 
 def test_arguments_the_caller_passes_itself_cannot_be_sent() -> None:

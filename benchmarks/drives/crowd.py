@@ -15,12 +15,12 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from benchmarks.drives.exchange import (
     Sample,
     Target,
-    Window,
     check,
     messages,
     obey,
     reset_message,
     step_message,
+    watch,
 )
 
 __all__: list[str] = []
@@ -77,19 +77,6 @@ async def crowd(target: Target, size: int) -> Sample:
     sample = await watch(connections, target)
     for transport, _ in joined:
         transport.disconnect()
-    return sample
-
-
-async def watch(connections: list[Connection], target: Target) -> Sample:
-    before = [connection.steps for connection in connections]
-    window = Window(target.server)
-    await asyncio.sleep(target.seconds)
-    steps = [each.steps - past for each, past in zip(connections, before, strict=True)]
-    sample = window.sample(sum(steps))
-    if faults := [connection.fault for connection in connections if connection.fault]:
-        raise ValueError(f"{len(faults)} connections failed, the first: {faults[0]}")
-    if not all(steps):
-        raise ValueError(f"{steps.count(0)} of {len(steps)} connections made no step")
     return sample
 
 

@@ -3,13 +3,14 @@
 Standard library only: it also runs under the original's interpreter.
 """
 
+import asyncio
 import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 __all__ = [
     "Sample",
@@ -22,6 +23,7 @@ __all__ = [
     "obey",
     "reset_message",
     "step_message",
+    "watch",
 ]
 
 WARM_UP_STEPS = 200
@@ -42,6 +44,13 @@ class Sample(NamedTuple):
     seconds: float
     load_cpu: float
     server_cpu: float
+
+
+class ClosedLoop(Protocol):
+    """One connection of many: the steps it made, and what went wrong with it."""
+
+    steps: int
+    fault: str
 
 
 class Window:
@@ -108,6 +117,19 @@ async def count_async(step: Callable[[str], Awaitable[None]], target: Target) ->
         await step(texts[steps % 16])
         steps += 1
     return window.sample(steps)
+
+
+async def watch(connections: Sequence[ClosedLoop], target: Target) -> Sample:
+    before = [connection.steps for connection in connections]
+    window = Window(target.server)
+    await asyncio.sleep(target.seconds)
+    steps = [each.steps - past for each, past in zip(connections, before, strict=True)]
+    sample = window.sample(sum(steps))
+    if faults := [connection.fault for connection in connections if connection.fault]:
+        raise ValueError(f"{len(faults)} connections failed, the first: {faults[0]}")
+    if not all(steps):
+        raise ValueError(f"{steps.count(0)} of {len(steps)} connections made no step")
+    return sample
 
 
 def obey(run: Callable[[Target], Sample]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -12,9 +13,12 @@ from starlette.routing import BaseRoute
 
 from openenv_lite.blueprint import Blueprint
 from openenv_lite.clock import Clock
+from openenv_lite.conversation.service import Service
+from openenv_lite.conversation.site import Site, SiteSettings
 from openenv_lite.errors import ConfigurationError
-from openenv_lite.pool import Pool, PoolSettings, PoolStatistics, default_capacity
+from openenv_lite.pool import Pool, PoolSettings, PoolStatistics
 from openenv_lite.server.failures import http_exception
+from openenv_lite.server.guard import Guard
 from openenv_lite.server.routes import routes_of
 from openenv_lite.server.settings import ServerSettings
 from openenv_lite.types import ServerMode
@@ -52,10 +56,13 @@ class HTTPEnvServer:
         self.settings = _settings(settings)
         self.blueprint = Blueprint(env, action_cls, observation_cls, state_cls)
         self.pool = Pool(self.blueprint, self._pool_settings(), clock)
+        self._guard = Guard(self.settings)
+        self._key = (self.settings.mcp_key or secrets.token_urlsafe(32)).encode()
+        self._services: list[Service] = []
         self._registered: list[tuple[Any, list[BaseRoute]]] = []
 
     def _pool_settings(self) -> PoolSettings:
-        most = self.settings.max_concurrent_envs or default_capacity(self.blueprint)
+        most = self.settings.max_concurrent_envs or self.blueprint.capacity
         if most > 1 and not self.blueprint.is_concurrent:
             raise ConfigurationError(
                 f"max_concurrent_envs={most}, but {self.blueprint.name} does not say that "
@@ -67,7 +74,20 @@ class HTTPEnvServer:
 
     def routes(self, mode: ServerMode | str = ServerMode.SIMULATION) -> list[BaseRoute]:
         """The routes of this environment in a mode, to be mounted wherever you like."""
-        return routes_of(self.pool, self.settings, _mode(mode))
+        service = Service(Site(self.pool, _mode(mode), self._site_settings()))
+        self._services.append(service)
+        return routes_of(service, self._guard, self.settings)
+
+    def _site_settings(self) -> SiteSettings:
+        described = self.blueprint.described
+        return SiteSettings(
+            name=self.settings.env_name or self.blueprint.name,
+            version=(described.version if described is not None else None) or "1.0.0",
+            key=self._key,
+            page_size=self.settings.mcp_page_size,
+            max_conversations=self.settings.max_mcp_sessions,
+            idle_timeout_s=self.settings.idle_timeout_s,
+        )
 
     def register_routes(self, app: Any, mode: ServerMode | str = ServerMode.SIMULATION) -> None:
         """Put the routes on a Starlette or FastAPI app, before those it has.
@@ -104,6 +124,8 @@ class HTTPEnvServer:
 
     async def aclose(self) -> None:
         """Close every environment; for apps whose lifespan nobody runs."""
+        for service in self._services:
+            await service.close()
         await self.pool.aclose()
 
 
@@ -123,8 +145,8 @@ def create_app(
         observation_cls: Overrides the observation type.
         mode: By default what `OPENENV_MODE` says, else simulation.
         settings: Arguments of `HTTPEnvServer` and fields of `ServerSettings`. Where one is not
-            given, `MAX_CONCURRENT_ENVS`, `SESSION_IDLE_TIMEOUT_S` and `OPENENV_CONTROL_TOKEN`
-            of the process's environment count.
+            given, `MAX_CONCURRENT_ENVS`, `SESSION_IDLE_TIMEOUT_S`, `OPENENV_CONTROL_TOKEN`,
+            `OPENENV_MCP_TOKEN` and `OPENENV_MCP_KEY` of the process's environment count.
     """
     given = {**_from_environment(), **{k: v for k, v in settings.items() if v is not None}}
     server = HTTPEnvServer(env, action_cls, observation_cls, **given)
@@ -140,6 +162,8 @@ def _from_environment() -> dict[str, Any]:
         "max_concurrent_envs": ("MAX_CONCURRENT_ENVS", int),
         "idle_timeout_s": ("SESSION_IDLE_TIMEOUT_S", float),
         "control_token": ("OPENENV_CONTROL_TOKEN", str),
+        "mcp_token": ("OPENENV_MCP_TOKEN", str),
+        "mcp_key": ("OPENENV_MCP_KEY", str),
     }
     found = {}
     for name, (variable, read) in readers.items():

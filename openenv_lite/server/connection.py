@@ -35,7 +35,10 @@ class Connection:
     the ASGI server's own. A peer that has gone shows as a message, or as an `OSError` of `send`.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, principal: str | None = None
+    ) -> None:
+        self.principal = principal
         self.scope = scope
         self.receive = receive
         self.send = send
@@ -74,7 +77,7 @@ class ReadAhead(Connection):
     def __init__(
         self, connection: Connection, clock: Clock, grace_s: float, on_loss: Callable[[], None]
     ) -> None:
-        super().__init__(connection.scope, self._next, connection.send)
+        super().__init__(connection.scope, self._next, connection.send, connection.principal)
         self.end: Disconnected | None = None
         self._wire = connection.receive
         self._clock = clock

@@ -8,21 +8,8 @@ from starlette.responses import Response
 
 from openenv_lite import codec
 from openenv_lite.errors import CapacityError, InvalidMessageError, OpenEnvError
-from openenv_lite.failures import execution_failure
-from openenv_lite.types import ServerMode
 
-__all__ = ["http_exception", "http_failure", "json_response", "typed"]
-
-
-def typed(error: Exception, mode: ServerMode) -> OpenEnvError:
-    """Any exception as one of ours.
-
-    What is not ours already comes from encoding what an author returned, or is a fault of this
-    package. It is logged; its text does not leave production.
-    """
-    if isinstance(error, OpenEnvError):
-        return error
-    return execution_failure("A reply", error, mode)
+__all__ = ["http_exception", "http_failure", "json_response"]
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from openenv_lite import codec
 from openenv_lite.errors import InvalidJSONError, InvalidMessageError
+from openenv_lite.failures import typed
 from openenv_lite.pool import Pool
 from openenv_lite.protocol import decode_action
-from openenv_lite.server.failures import http_failure, json_response, typed
+from openenv_lite.server.failures import http_failure, json_response
 from openenv_lite.types import ServerMode, StepResult
 
 __all__ = ["ControlRoutes", "answering"]

@@ -1,142 +1,156 @@
-"""`/mcp` in OpenEnv's JSON-RPC dialect, over POST and over a WebSocket."""
+"""`/mcp` over HTTP: it reads a request, hands it to the service, and sends what comes back."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+import functools
+from typing import NamedTuple
 
-import msgspec
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
-from openenv_lite import codec
+from openenv_lite.conversation.handshake import Conversation
+from openenv_lite.conversation.refusals import refusal
+from openenv_lite.conversation.service import Inbound, Service
+from openenv_lite.conversation.stream import Answer
 from openenv_lite.errors import (
-    InvalidArgumentsError,
-    InvalidJSONError,
+    MessageTooLargeError,
+    NotAcceptableError,
+    NotJSONError,
     OpenEnvError,
-    SessionError,
-    UnknownMessageError,
 )
-from openenv_lite.mcp import envelope, legacy
-from openenv_lite.pool import Pool
-from openenv_lite.server.failures import json_response, typed
-from openenv_lite.server.settings import ServerSettings
-from openenv_lite.server.socket_endpoint import Reply, SocketEndpoint
-from openenv_lite.session import Session
-from openenv_lite.types import ServerMode
+from openenv_lite.mcp.headers import SESSION, VERSION, Headers, trimmed
+from openenv_lite.mcp.revisions import STATELESS
+from openenv_lite.server.authorization import Refusal, Verdict
+from openenv_lite.server.guard import Guard
+from openenv_lite.server.replies import refuse, relay, respond, resume, tell
+from openenv_lite.server.requests import headers_of, query
 
-__all__ = ["LegacyMcp", "McpSocketEndpoint"]
+__all__ = ["McpEndpoint"]
+
+_ALLOW_POST = (b"allow", b"POST")
+_JSON, _EVENTS = b"application/json", b"text/event-stream"
 
 
-class LegacyMcp:
-    """Answers one JSON-RPC message at a time, in a session of the caller's or of the message's."""
+class _Request(NamedTuple):
+    """One HTTP request that was let in."""
 
-    def __init__(self, pool: Pool, mode: ServerMode) -> None:
-        self._pool = pool
-        self._mode = mode
-        self._methods: dict[str, Callable[[dict[str, Any], Session | None], Awaitable[Any]]] = {
-            legacy.LIST_TOOLS: self._list_tools,
-            legacy.CALL_TOOL: self._call_tool,
-            legacy.CREATE_SESSION: self._create_session,
-            legacy.CLOSE_SESSION: self._close_session,
-        }
+    scope: Scope
+    receive: Receive
+    send: Send
+    headers: Headers
+    principal: str | None
 
-    async def post(self, request: HttpRequest) -> Response:
-        """Answer a JSON-RPC request; the HTTP status is 200 even for a refusal, as OpenEnv's is."""
-        text = await request.body()
-        return json_response(await self.answer_text(text, None))
 
-    async def answer_text(self, text: str | bytes, own: Session | None) -> dict[str, Any]:
-        """The reply to a message still in bytes."""
+class McpEndpoint:
+    """The ASGI app behind `/mcp`.
+
+    Args:
+        service: Answers.
+        guard: Decides who is let in.
+        max_bytes: Largest body that is read.
+    """
+
+    def __init__(self, service: Service, guard: Guard, max_bytes: int) -> None:
+        self._service = service
+        self._guard = guard
+        self._max_bytes = max_bytes
+        self._methods = {"POST": self._post, "GET": self._get, "DELETE": self._delete}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = headers_of(scope)
+        verdict: Verdict = self._guard.check(headers, scope)
+        if verdict is None and self._guard.decides_now:
+            verdict = self._guard.authorize_now(headers, scope)
+        elif verdict is None:
+            verdict = await self._guard.authorize(headers, scope)
+        if isinstance(verdict, Refusal):
+            await refuse(send, verdict)
+            return
+        principal = verdict.subject if verdict is not None else None
+        request = _Request(scope, receive, send, headers, principal)
         try:
-            message = codec.parse(text)
-            if not isinstance(message, dict):
-                raise InvalidJSONError("A JSON-RPC message is an object")
-        except InvalidJSONError as error:
-            return envelope.failure(None, error)
-        return await self.answer(message, own)
+            await self._methods.get(scope["method"], _not_allowed)(request)
+        except OpenEnvError as error:
+            await tell(send, refusal(None, error))
 
-    async def answer(self, message: Any, own: Session | None) -> dict[str, Any]:
-        """The reply to a message.
+    async def _post(self, request: _Request) -> None:
+        """Take in a message."""
+        headers = request.headers
+        if not _is(headers.get(b"content-type", _JSON), _JSON):
+            raise NotJSONError("Send JSON, and say so: Content-Type: application/json")
+        if VERSION in headers or SESSION in headers:
+            _require(headers, _JSON, _EVENTS)
+        body = await self._body(request.receive)
+        if body is None:
+            return  # nobody is left to be answered
+        session_id = query(request.scope, "session_id")
+        taken = self._service.receive(Inbound(body, headers, request.principal, session_id))
+        if isinstance(taken, Answer):
+            await tell(request.send, taken)
+        else:
+            await relay(taken, request.receive, request.send)
 
-        Args:
-            message: Plain values.
-            own: The session of the WebSocket it came on; None over HTTP, where `params` may name
-                one and else a session is made for this call alone.
-        """
-        identity = envelope.request_id(message)
-        try:
-            request = envelope.read(message)
-            result = await self._method(request.method)(request.params, own)
-            # Encoded here, inside the door: what an author returned may be unfit for JSON.
-            return envelope.success(identity, msgspec.Raw(codec.encode(result)))
-        except Exception as error:  # noqa: BLE001  the one door for JSON-RPC
-            return envelope.failure(identity, typed(error, self._mode))
+    async def _body(self, receive: Receive) -> bytes | None:
+        """The whole body; None where the client broke off."""
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunk: bytes = message.get("body", b"")
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise MessageTooLargeError(f"The body is longer than {self._max_bytes} bytes")
+            if not message.get("more_body"):
+                return body
 
-    def _method(self, name: str) -> Callable[[dict[str, Any], Session | None], Awaitable[Any]]:
-        method = self._methods.get(name)
-        if method is None:
-            raise UnknownMessageError(f"Method not found: {name}")
-        return method
+    async def _get(self, request: _Request) -> None:
+        """Send what belongs to no request, or the rest of a stream that the client left."""
+        if not _has_session(request.headers):
+            await _not_allowed(request)
+            return
+        _require(request.headers, _EVENTS)
+        conversation = self._conversation(request)
+        last_event = trimmed(request.headers, b"last-event-id")
+        stream, after = self._service.conversations.resume(conversation, last_event)
+        await resume(stream, after, request.receive, request.send)
 
-    async def _list_tools(self, params: dict[str, Any], own: Session | None) -> Any:
-        if own is not None:
-            return _tools(own)
-        async with self._pool.lease(self._mode, _target(params)) as session:
-            return _tools(session)
+    async def _delete(self, request: _Request) -> None:
+        """End a session."""
+        if not _has_session(request.headers):
+            await _not_allowed(request)
+            return
+        await self._service.conversations.end(self._conversation(request))
+        await respond(request.send, 200, b"", [])
 
-    async def _call_tool(self, params: dict[str, Any], own: Session | None) -> Any:
-        name, arguments = params.get("name"), params.get("arguments", {})
-        if not name or not isinstance(name, str):
-            raise InvalidArgumentsError("Missing 'name' in params")
-        if not isinstance(arguments, dict):
-            raise InvalidArgumentsError("'arguments' in params must be an object")
-        if own is not None:
-            return await own.call_tool(name, arguments)
-        async with self._pool.lease(self._mode, _target(params)) as session:
-            return await session.call_tool(name, arguments)
-
-    async def _create_session(self, params: dict[str, Any], own: Session | None) -> Any:
-        session = own or await self._pool.open(self._mode)
-        return {"session_id": session.id}
-
-    async def _close_session(self, params: dict[str, Any], own: Session | None) -> Any:
-        target = _target(params)
-        if target is None:
-            raise InvalidArgumentsError("Invalid params - 'session_id' is required")
-        if own is not None and own.id == target:
-            raise SessionError("Cannot close active WebSocket-managed session via MCP method")
-        if await self._pool.request_close(target, self._mode):
-            return {"session_id": target, "closed": True}
-        return {"session_id": target, "closed": False, "closing": True}
+    def _conversation(self, request: _Request) -> Conversation:
+        identity = trimmed(request.headers, SESSION) or ""
+        return self._service.conversations.find(identity, request.principal)
 
 
-class McpSocketEndpoint(SocketEndpoint):
-    """`/mcp` as a WebSocket: one JSON-RPC message a text frame, in a session of its own."""
-
-    def __init__(self, pool: Pool, mode: ServerMode, settings: ServerSettings) -> None:
-        super().__init__(pool, mode, settings)
-        self._dialect = LegacyMcp(pool, mode)
-
-    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Reply]:
-        """Every frame is a JSON-RPC message."""
-
-        async def answer(frame: str) -> bytes:
-            return codec.encode(await self._dialect.answer_text(frame, session))
-
-        return answer
-
-    def encode_error(self, error: OpenEnvError) -> bytes:
-        """A JSON-RPC error that belongs to no request."""
-        return codec.encode(envelope.failure(None, error))
+def _has_session(headers: Headers) -> bool:
+    return SESSION in headers and trimmed(headers, VERSION) != STATELESS.name
 
 
-def _target(params: dict[str, Any]) -> str | None:
-    """The session a message names; None where it names none."""
-    found = params.get("session_id")
-    if found is not None and not isinstance(found, str):
-        raise InvalidArgumentsError("'session_id' in params must be text")
-    return found or None
+@functools.lru_cache(maxsize=64)
+def _is(given: bytes, kind: bytes) -> bool:
+    """Whether a media type, its parameters aside, is this one."""
+    return given.partition(b";")[0].strip().lower() == kind
 
 
-def _tools(session: Session) -> dict[str, Any]:
-    return {"tools": [legacy.tool_dump(spec) for spec in session.list_tools()]}
+def _require(headers: Headers, *kinds: bytes) -> None:
+    if not _takes(headers.get(b"accept", b"*/*"), kinds):
+        raise NotAcceptableError(f"Accept {b' and '.join(kinds).decode()}")
+
+
+@functools.lru_cache(maxsize=64)
+def _takes(accept: bytes, kinds: tuple[bytes, ...]) -> bool:
+    """Whether a client accepts all of these media types."""
+    accepted = [part.partition(b";")[0].strip().lower() for part in accept.split(b",")]
+    return all(
+        kind in accepted or b"*/*" in accepted or kind.partition(b"/")[0] + b"/*" in accepted
+        for kind in kinds
+    )
+
+
+async def _not_allowed(request: _Request) -> None:
+    body = b'{"detail":"Method Not Allowed"}'
+    await respond(request.send, 405, body, [(b"content-type", _JSON), _ALLOW_POST])

@@ -10,11 +10,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from openenv_lite import codec
+from openenv_lite.conversation.service import Service
 from openenv_lite.pool import Pool
+from openenv_lite.server.authorization import METADATA_PATH
 from openenv_lite.server.documents import docs_page, openapi
 from openenv_lite.server.failures import json_response
+from openenv_lite.server.guard import Guard
 from openenv_lite.server.http import ControlRoutes, Endpoint, answering
-from openenv_lite.server.mcp import LegacyMcp, McpSocketEndpoint
+from openenv_lite.server.mcp import McpEndpoint
+from openenv_lite.server.mcp_socket import McpSocketEndpoint
 from openenv_lite.server.settings import ServerSettings
 from openenv_lite.server.ws import WebSocketEndpoint
 from openenv_lite.types import ServerMode
@@ -22,8 +26,9 @@ from openenv_lite.types import ServerMode
 __all__ = ["routes_of"]
 
 
-def routes_of(pool: Pool, settings: ServerSettings, mode: ServerMode) -> list[BaseRoute]:
-    """Every route of an environment in this mode."""
+def routes_of(service: Service, guard: Guard, settings: ServerSettings) -> list[BaseRoute]:
+    """Every route of an environment in the service's mode; `/mcp`, the busiest, comes first."""
+    pool, mode = service.site.pool, service.site.mode
     information = _Information(pool, settings, mode)
     control = ControlRoutes(pool, mode)
     limit = settings.max_message_bytes
@@ -43,9 +48,7 @@ def routes_of(pool: Pool, settings: ServerSettings, mode: ServerMode) -> list[Ba
         route("/state", control.state),
     ]
     everyone: list[BaseRoute] = [
-        WebSocketRoute("/ws", WebSocketEndpoint(pool, mode, settings)),
-        route("/mcp", LegacyMcp(pool, mode).post, "POST"),
-        WebSocketRoute("/mcp", McpSocketEndpoint(pool, mode, settings)),
+        WebSocketRoute("/ws", WebSocketEndpoint(pool, mode, guard, settings)),
         route("/health", information.health),
         route("/metadata", information.metadata),
         route("/schema", information.schema),
@@ -53,8 +56,26 @@ def routes_of(pool: Pool, settings: ServerSettings, mode: ServerMode) -> list[Ba
         route("/openapi.json", information.openapi, shown=False),
         route("/docs", information.docs, shown=False),
     ]
-    information.routes = [*trainer, *everyone] if mode is ServerMode.SIMULATION else everyone
+    mcp: list[BaseRoute] = [
+        Route("/mcp", McpEndpoint(service, guard, limit), include_in_schema=False),
+        WebSocketRoute("/mcp", McpSocketEndpoint(service, guard, settings)),
+    ]
+    controls = trainer if mode is ServerMode.SIMULATION else []
+    information.routes = [*mcp, *controls, *everyone, *_authorization(guard)]
     return information.routes
+
+
+def _authorization(guard: Guard) -> list[BaseRoute]:
+    """Where clients learn how to be let in, if anybody has to."""
+    if not guard.wants_token:
+        return []
+
+    async def metadata(request: Request) -> Response:
+        body = guard.protected_resource_metadata(request.scope)
+        return Response(body, media_type="application/json")
+
+    paths = ("/.well-known/oauth-protected-resource", METADATA_PATH)
+    return [Route(path, metadata, include_in_schema=False) for path in paths]
 
 
 class _Information:

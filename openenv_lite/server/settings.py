@@ -1,12 +1,13 @@
 """How a server is set up, in one frozen value."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 __all__ = ["ServerSettings"]
 
 Seconds = Annotated[float, Meta(ge=0)]
+Patience = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Secret = Annotated[str, Meta(min_length=16)]
 
@@ -30,3 +31,30 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long a stopping server waits for environments to close."""
     max_message_bytes: Count = 8 * 1024 * 1024
     """Largest message or HTTP body that is read."""
+    allowed_hosts: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
+    """The names clients may call the server by: `name` or `name:*` (any port), `name:port`, or `*`
+    for any name. By default whoever comes over the loopback must use a loopback name, so that no
+    web page reaches a local server under a name of its own; elsewhere any name will do."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages that may call besides the server's own, as `scheme://host`, `scheme://host:port`,
+    or `scheme://host:*` for any port."""
+    mcp_token: Secret | None = None
+    """Who calls `/mcp` or opens `/ws` must show it, or the control token, as a bearer token;
+    16 characters or more."""
+    verify_token: Any = None
+    """A function from a bearer token to a `Principal`, to its subject alone, or to None where the
+    token is not accepted; it must check that the token was issued for this server. A plain
+    function runs on the event loop, so what waits for others must be async."""
+    verify_timeout_s: Patience = 10.0
+    """How long an async `verify_token` may take before the request is refused."""
+    required_scopes: tuple[str, ...] = ()
+    """Scopes that a verified principal must have, all of them."""
+    authorization_servers: tuple[str, ...] = ()
+    """URLs of the OAuth servers whose tokens `verify_token` accepts, for clients to find."""
+    mcp_key: Secret | None = None
+    """Seals the handles given to MCP clients: workers that share it accept each other's. Random
+    in each process by default; 16 characters or more."""
+    max_mcp_sessions: Count = 10_000
+    """Clients of the MCP revisions with sessions that may be known at once."""
+    mcp_page_size: Count = 100
+    """Tools, resources or prompts on one page of a list."""

@@ -6,7 +6,6 @@ import functools
 import itertools
 import uuid
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qs
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -15,18 +14,23 @@ from openenv_lite.errors import (
     MessageTooLargeError,
     OpenEnvError,
 )
+from openenv_lite.failures import typed
 from openenv_lite.pool import Pool
+from openenv_lite.server.authorization import CONTROL_TOKEN, Principal, Refusal, Verdict
 from openenv_lite.server.connection import Connection, Disconnected, ReadAhead
-from openenv_lite.server.failures import typed
+from openenv_lite.server.guard import Guard
+from openenv_lite.server.requests import headers_of, query
 from openenv_lite.server.settings import ServerSettings
 from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 
-__all__ = ["Reply", "SocketEndpoint"]
+__all__ = ["Answer", "Reply", "SocketEndpoint", "frame_of"]
 
 Reply = bytes | Awaitable[bytes | None]
-"""A reply that is there at once, or one to wait for."""
+"""A reply that is there at once, or one to wait for; empty where none is sent now."""
 
+Answer = Callable[[str], Reply]
+"""From a text frame to its reply, or to None where the peer says goodbye."""
 
 FAIR_SHARE = 16
 """Messages after which a connection lets the others have a turn, however many it sent ahead."""
@@ -38,33 +42,47 @@ class SocketEndpoint:
     Args:
         pool: Where sessions come from.
         mode: The mode of the app the endpoint stands in.
+        guard: Decides who is let in.
         settings: Limits.
     """
 
-    def __init__(self, pool: Pool, mode: ServerMode, settings: ServerSettings) -> None:
+    def __init__(
+        self, pool: Pool, mode: ServerMode, guard: Guard, settings: ServerSettings
+    ) -> None:
         self.pool = pool
         self.mode = mode
+        self.guard = guard
         self.limit = settings.max_message_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket from handshake to close."""
-        connection = Connection(scope, receive, send)
-        wanted = _query(scope, "session_id")
+        verdict = await self._verdict(scope)
+        if isinstance(verdict, Refusal):
+            await _turn_away(scope, receive, send, verdict)
+            return
+        connection = Connection(scope, receive, send, _owner(verdict))
+        wanted = query(scope, "session_id")
         own = str(uuid.uuid4())
+        principal = connection.principal
         await connection.accept(own if wanted is None else wanted if wanted in self.pool else None)
         try:
             if wanted is None:
-                session = await self.pool.open_held(self.mode, own, connection)
+                session = await self.pool.open_held(self.mode, own, connection, principal)
             else:
-                session = self.pool.attach(wanted, connection, self.mode)
+                session = self.pool.attach(wanted, connection, self.mode, principal)
         except OpenEnvError as error:
             await self._refuse(connection, error)
             return
         await self._serve(connection, session)
 
+    async def _verdict(self, scope: Scope) -> Verdict:
+        headers = headers_of(scope)
+        refusal = self.guard.check(headers, scope)
+        return refusal or await self.guard.authorize(headers, scope)
+
     async def _refuse(self, connection: Connection, error: OpenEnvError) -> None:
         with contextlib.suppress(OSError, RuntimeError):
-            await connection.send(_frame(self.encode_error(error)))
+            await connection.send(frame_of(self.encode_error(error)))
         await connection.close(error.close_code or 1000)
 
     async def _serve(self, holder: Connection, session: Session) -> None:
@@ -108,7 +126,10 @@ class SocketEndpoint:
         return False
 
     async def _converse(self, connection: Connection, session: Session) -> None:
-        answer = self.answerer(connection.scope, session)
+        async with self.answering(connection, session) as answer:
+            await self._answer_all(connection, answer)
+
+    async def _answer_all(self, connection: Connection, answer: Answer) -> None:
         receive, send = connection.receive, connection.send
         for turn in itertools.count(1):
             if turn % FAIR_SHARE == 0:
@@ -124,16 +145,19 @@ class SocketEndpoint:
                 raise
             except Exception as error:  # noqa: BLE001  the one door for WebSockets
                 refusal = typed(error, self.mode)
-                await send(_frame(self.encode_error(refusal)))
+                await send(frame_of(self.encode_error(refusal)))
                 if refusal.close_code is not None:
                     return
                 continue
             if reply is None:
                 return
-            await send(_frame(reply))
+            if reply:
+                await send(frame_of(reply))
 
-    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Reply]:
-        """A function from a text frame to its reply, or to None where the peer says goodbye."""
+    def answering(
+        self, connection: Connection, session: Session
+    ) -> contextlib.AbstractAsyncContextManager[Answer]:
+        """What answers the frames of one connection, for as long as that lives."""
         raise NotImplementedError
 
     def encode_error(self, error: OpenEnvError) -> bytes:
@@ -160,10 +184,24 @@ async def _is_lost(connection: Connection) -> bool:
     return Disconnected(message).lost
 
 
-def _frame(text: bytes) -> Message:
+def frame_of(text: bytes) -> Message:
+    """A text frame."""
     return {"type": "websocket.send", "text": text.decode()}
 
 
-def _query(scope: Scope, name: str) -> str | None:
-    values = parse_qs(scope["query_string"].decode("latin-1")).get(name)
-    return values[0] if values else None
+def _owner(verdict: Principal | None) -> str | None:
+    """To whom the session shall belong; a trainer's is for the agents that it tells the id."""
+    if verdict is None or verdict.subject == CONTROL_TOKEN:
+        return None
+    return verdict.subject
+
+
+async def _turn_away(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+    """Refuse the handshake, with the HTTP response where the server can send one."""
+    await receive()
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    start = {"status": refusal.status, "headers": refusal.headers}
+    await send({"type": "websocket.http.response.start", **start})
+    await send({"type": "websocket.http.response.body", "body": refusal.body})

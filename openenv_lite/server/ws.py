@@ -1,40 +1,47 @@
 """`/ws`: OpenEnv's protocol over a WebSocket. It decodes, calls one session method, encodes."""
 
+import contextlib
 import hmac
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.types import Scope
 
 from openenv_lite import protocol
+from openenv_lite.conversation.dialect import Caller, OpenEnvDialect
 from openenv_lite.errors import OpenEnvError
 from openenv_lite.pool import Pool
-from openenv_lite.server.mcp import LegacyMcp
+from openenv_lite.server.authorization import bearer_token
+from openenv_lite.server.connection import Connection
+from openenv_lite.server.guard import Guard
+from openenv_lite.server.requests import headers_of
 from openenv_lite.server.settings import ServerSettings
-from openenv_lite.server.socket_endpoint import Reply, SocketEndpoint
+from openenv_lite.server.socket_endpoint import Answer, Reply, SocketEndpoint
 from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 
 __all__ = ["WebSocketEndpoint"]
 
-Answer = Callable[[Session, Any], Reply]
-Dialogue = tuple[Callable[[str], Any], dict[Any, Answer]]
+Serve = Callable[[Session, Any], Reply]
+Dialogue = tuple[Callable[[str], Any], dict[Any, Serve]]
 
 
 class WebSocketEndpoint(SocketEndpoint):
     """`/ws`. In production its messages hold no control unless the peer shows the token."""
 
-    def __init__(self, pool: Pool, mode: ServerMode, settings: ServerSettings) -> None:
-        super().__init__(pool, mode, settings)
+    def __init__(
+        self, pool: Pool, mode: ServerMode, guard: Guard, settings: ServerSettings
+    ) -> None:
+        super().__init__(pool, mode, guard, settings)
         action_type = pool.blueprint.action_type
         self._token = settings.control_token
-        self._mcp = LegacyMcp(pool, mode)
+        self._mcp = OpenEnvDialect(pool, mode)
         self._agent = self._dialogue(protocol.MessageDecoder(action_type, mode))
         self._trainer = self._dialogue(protocol.MessageDecoder(action_type, mode, control=True))
 
     def _dialogue(self, decoder: protocol.MessageDecoder) -> Dialogue:
         """A decoder, and what answers each type it may return."""
-        answers: dict[str, Answer] = {
+        answers: dict[str, Serve] = {
             "reset": _reset,
             "step": _step_inline if self.pool.blueprint.inline else _step,
             "state": _state,
@@ -43,24 +50,24 @@ class WebSocketEndpoint(SocketEndpoint):
         }
         return decoder.decode, {kind: answers[name] for kind, name in decoder.names.items()}
 
-    def answerer(self, scope: Scope, session: Session) -> Callable[[str], Reply]:
+    @contextlib.asynccontextmanager
+    async def answering(self, connection: Connection, session: Session) -> AsyncIterator[Answer]:
         """Bind the message set this peer may use."""
-        decode, answers = self._trainer if self._is_trainer(scope) else self._agent
+        decode, answers = self._trainer if self._is_trainer(connection.scope) else self._agent
 
         def answer(frame: str) -> Reply:
             message = decode(frame)
             return answers[type(message)](session, message)
 
-        return answer
+        yield answer
 
     def _is_trainer(self, scope: Scope) -> bool:
         if self._token is None:
             return False
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        return hmac.compare_digest(given, b"Bearer " + self._token.encode())
+        return hmac.compare_digest(bearer_token(headers_of(scope)), self._token.encode())
 
     async def _rpc(self, session: Session, message: Any) -> bytes:
-        return protocol.encode_mcp(await self._mcp.answer(message.data, session))
+        return protocol.encode_mcp(await self._mcp.answer(message.data, Caller(session)))
 
     def encode_error(self, error: OpenEnvError) -> bytes:
         """An error frame."""

@@ -1,0 +1,81 @@
+"""`tools/call` per second by `POST /mcp` at 16 connections, on two revisions of MCP.
+
+The server has one core, the load another; counted twice, as in `benchmarks.load`. All answer in
+JSON, and none logs its requests. Bars are set against the faster revision of each rival without
+sessions; those with sessions are shown beside them.
+"""
+
+import contextlib
+import functools
+
+from benchmarks.drives.wires import LEGACY, MODERN, REVISIONS, example
+from benchmarks.figures import Bench, Figures, core_rates, measure, rates, ratio
+from benchmarks.processes import FAST, Running, Server, loading, serving
+
+__all__ = ["run_mcp"]
+
+CONNECTIONS = 16
+OF_BARE, TIMES_FASTMCP, TIMES_SDK = 0.8, 20.0, 8.0
+QUIET = (*FAST, "--no-access-log")
+
+OURS, BARE, FASTMCP, SDK = (
+    tuple(f"{name}, {revision}" for revision in REVISIONS)
+    for name in ("ours", "bare ASGI", "FastMCP", "mcp")
+)
+FASTMCP_SESSIONS, SDK_SESSIONS = f"{FASTMCP[0]}, sessions", f"{SDK[0]}, sessions"
+
+# Which revision each row is asked on, and what app answers; rows of one app share its server.
+ROWS = {
+    OURS[0]: (LEGACY, "our_tools:app"),
+    BARE[0]: (LEGACY, "bare_tools:legacy_app"),
+    OURS[1]: (MODERN, "our_tools:app"),
+    BARE[1]: (MODERN, "bare_tools:modern_app"),
+    FASTMCP[0]: (LEGACY, "fastmcp_tools:stateless_app"),
+    FASTMCP[1]: (MODERN, "fastmcp_tools:stateless_app"),
+    FASTMCP_SESSIONS: (LEGACY, "fastmcp_tools:session_app"),
+    SDK[0]: (LEGACY, "sdk_tools:stateless_app"),
+    SDK[1]: (MODERN, "sdk_tools:stateless_app"),
+    SDK_SESSIONS: (LEGACY, "sdk_tools:session_app"),
+}
+
+
+def run_mcp(seconds: float, rounds: int) -> list[Bench]:
+    with contextlib.ExitStack() as stack:
+        servers = {
+            app: stack.enter_context(serving(Server(f"benchmarks.apps.{app}", options=QUIET)))
+            for app in dict.fromkeys(app for _, app in ROWS.values())
+        }
+        for ours, bare in zip(OURS, BARE, strict=True):
+            _compare(ROWS[ours][0], servers[ROWS[ours][1]], servers[ROWS[bare][1]])
+        drive = functools.partial(loading, "benchmarks.drives.posts", str(CONNECTIONS))
+        loads = {revision: stack.enter_context(drive(revision)) for revision in REVISIONS}
+        runs = {
+            row: functools.partial(loads[revision].run, servers[app], seconds)
+            for row, (revision, app) in ROWS.items()
+        }
+        samples = measure(runs, rounds)
+    title = f"tools/call at {CONNECTIONS} connections, server on one core"
+    return [
+        _judged("mcp", title, rates(samples)),
+        _judged("mcp-core", f"{title}, by its time on the core", core_rates(samples)),
+    ]
+
+
+def _compare(revision: str, ours: Running, bare: Running) -> None:
+    """The bare app is a floor only while it answers with the same bytes."""
+    bodies = [example(f"127.0.0.1:{each.port}", revision).body for each in (ours, bare)]
+    if bodies[0] != bodies[1]:
+        raise ValueError(f"On {revision} ours answers {bodies[0]!r}, bare ASGI {bodies[1]!r}")
+
+
+def _judged(name: str, title: str, figures: list[Figures]) -> Bench:
+    bench = Bench(name, title, "calls/s", figures)
+    for ours, bare in zip(OURS, BARE, strict=True):
+        bench.ratios += [
+            ratio(bench, ours, [bare], bar=OF_BARE),
+            ratio(bench, ours, FASTMCP, bar=TIMES_FASTMCP, rivals="FastMCP"),
+            ratio(bench, ours, SDK, bar=TIMES_SDK, rivals="mcp"),
+            ratio(bench, ours, [FASTMCP_SESSIONS]),
+            ratio(bench, ours, [SDK_SESSIONS]),
+        ]
+    return bench

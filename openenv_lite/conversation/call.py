@@ -1,0 +1,153 @@
+"""One request under way, as the tool behind it sees its client."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from openenv_lite.context import InputRequired, Question
+from openenv_lite.conversation.client import Client, lacking
+from openenv_lite.conversation.stream import Stream
+from openenv_lite.conversation.tenant import Tenant
+from openenv_lite.errors import CapabilityError
+from openenv_lite.mcp import messages
+from openenv_lite.mcp.headers import Headers
+from openenv_lite.mcp.messages import Identity
+from openenv_lite.mcp.params import Params
+
+__all__ = ["Call", "StatelessCall"]
+
+MOST_PENDING = 1000
+"""Notifications from a thread that may wait for the event loop; what a tool says beyond is lost."""
+
+
+class Call:
+    """Carries what a tool says to the client of its request.
+
+    Args:
+        identity: The request's id.
+        method: The request's.
+        client: Who asked.
+        params: What the method takes.
+        tenant: The environment it acts in.
+
+    Attributes:
+        outlet: Where messages before the answer go, once it is open.
+        early: Messages from before that.
+    """
+
+    def __init__(
+        self, identity: Identity, method: str, client: Client, params: Params, tenant: Tenant
+    ) -> None:
+        self.identity = identity
+        self.method = method
+        self.client = client
+        self.params: Any = params
+        self.tenant = tenant
+        self.outlet: Stream | None = None
+        self.early: list[bytes] = []
+        self._pending = 0
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether the same request was begun before, and comes again with answers."""
+        return False
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """The client's."""
+        return self.client.capabilities
+
+    @property
+    def wants_progress(self) -> bool:
+        """Whether the request named a token for progress."""
+        return isinstance(self.params.meta.progress_token, int | str)
+
+    def wants_log(self, level: str) -> bool:
+        """Whether the client wants messages of this level."""
+        return self.client.wants_log(level)
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Tell the client something, from whatever thread."""
+        if method == "notifications/progress":
+            params = {"progressToken": self.params.meta.progress_token, **params}
+        body = messages.message(method, params)
+        if threading.get_ident() == self._loop_thread:
+            self.put(body)
+        elif self._pending < MOST_PENDING:
+            self._pending += 1
+            self._loop.call_soon_threadsafe(self._put_from_thread, body)
+
+    def _put_from_thread(self, body: bytes) -> None:
+        self._pending -= 1
+        self.put(body)
+
+    def put(self, body: bytes) -> None:
+        """Send a message ahead of the answer."""
+        if self.outlet is None:
+            self.early.append(body)
+        else:
+            self.outlet.put(body)
+
+    def open(self) -> Stream:
+        """Begin to send: from now on messages go straight to the client."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Let the client go, if it can come back for the rest."""
+
+    async def ask(self, questions: Mapping[str, Question]) -> Mapping[str, Any]:
+        """Raw answers by key."""
+        raise NotImplementedError
+
+    def _require(self, questions: Mapping[str, Question]) -> None:
+        needed: dict[str, Any] = {}
+        for question in questions.values():
+            for name, parts in question.needs().items():
+                needed[name] = {**needed.get(name, {}), **parts}
+        missing = lacking(needed, dict(self.capabilities))
+        if missing:
+            raise CapabilityError(
+                f"The client does not offer {', '.join(missing)}", requiredCapabilities=missing
+            )
+
+
+class StatelessCall(Call):
+    """A request of 2026-07-28: it asks by ending, and knows the answers when it comes again.
+
+    Attributes:
+        answers: What the client has answered so far, by key.
+        round: How often it has been asked something.
+        headers: Of the request; None on transports that have none.
+        make_stream: Makes what carries the messages.
+    """
+
+    answers: Mapping[str, Any] = {}
+    round: int = 0
+    headers: Headers | None = None
+    make_stream: Callable[[], Stream] = Stream
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether it was asked something before."""
+        return self.round > 0
+
+    def open(self) -> Stream:
+        """A stream that ends with its reader."""
+        self.outlet = self.make_stream()
+        return self.outlet
+
+    async def ask(self, questions: Mapping[str, Question]) -> Mapping[str, Any]:
+        """Raw answers by key.
+
+        Raises:
+            InputRequired: Some are not there yet.
+            CapabilityError: The client cannot give one.
+        """
+        missing = {key: each for key, each in questions.items() if key not in self.answers}
+        if missing:
+            self._require(missing)
+            raise InputRequired(missing)
+        return {key: self.answers[key] for key in questions}

@@ -1,0 +1,196 @@
+"""All clients of the revisions with a handshake: who they are, and what they send."""
+
+import secrets
+from typing import Any
+
+import msgspec
+
+from openenv_lite import codec
+from openenv_lite.conversation.answering import Answering
+from openenv_lite.conversation.client import Client
+from openenv_lite.conversation.handshake import Conversation, SessionCall
+from openenv_lite.conversation.refusals import ACCEPTED, as_error, refusal
+from openenv_lite.conversation.site import Site
+from openenv_lite.conversation.stream import Answer, Stream
+from openenv_lite.conversation.tenant import OwnTenant, Tenant
+from openenv_lite.errors import (
+    CapacityError,
+    InvalidMessageError,
+    OpenEnvError,
+    UnknownSessionError,
+)
+from openenv_lite.mcp import messages, revisions, shapes
+from openenv_lite.mcp.messages import Identity, Message
+from openenv_lite.mcp.methods import method_of, params_of
+from openenv_lite.mcp.params import Cancelled, Decoder, Initialize
+
+__all__ = ["Conversations"]
+
+_cancelled = Decoder(Cancelled)
+
+
+class Conversations:
+    """Clients with a session, by its id.
+
+    Args:
+        site: The environments they act in.
+        answering: Runs their calls.
+    """
+
+    def __init__(self, site: Site, answering: Answering) -> None:
+        self._site = site
+        self._answering = answering
+        self._all: dict[str, Conversation] = {}
+        self._next_sweep = 0.0
+
+    def find(self, identity: str, principal: str | None) -> Conversation:
+        """The client with this session.
+
+        Raises:
+            UnknownSessionError: There is none, it has ended, or it is another principal's.
+        """
+        found = self._all.get(identity)
+        if found is None or found.client.principal != principal or found.has_ended:
+            raise UnknownSessionError("Unknown Mcp-Session-Id: begin anew with initialize")
+        found.last_active = self._site.pool.clock.now()
+        return found
+
+    async def initialize(
+        self, message: Message, principal: str | None, named: Tenant | None
+    ) -> Answer:
+        """Begin a session.
+
+        Args:
+            message: The request `initialize`.
+            principal: Who asks.
+            named: The environment that the URL names, if it does.
+        """
+        await self._sweep_if_due()
+        if len(self._all) >= self._site.settings.max_conversations:
+            raise self._full()
+        conversation = self.greet(message, principal, secrets.token_urlsafe(32))
+        conversation.last_active = self._site.pool.clock.now()
+        conversation.tenant = named or self._own(conversation)
+        self._all[conversation.identity] = conversation
+        body = self.welcome(message.identity, conversation)
+        return Answer(body, session_id=conversation.identity)
+
+    def _full(self) -> CapacityError:
+        most = self._site.settings.max_conversations
+        return CapacityError(
+            f"Server at capacity: {most} MCP sessions. Try again later.", retry_after=60.0
+        )
+
+    def _own(self, conversation: Conversation) -> OwnTenant:
+        principal = conversation.client.principal
+        return OwnTenant(self._site.pool, self._site.mode, principal, conversation.watch)
+
+    def greet(
+        self,
+        message: Message,
+        principal: str | None,
+        identity: str = "",
+        make_stream: Any = Stream,
+    ) -> Conversation:
+        """A client as its `initialize` describes it, still without an environment."""
+        asked: Initialize = params_of("initialize", message.params)
+        revision = revisions.negotiate(asked.protocol_version)
+        client = Client(revision, asked.capabilities, "info", principal)
+        return Conversation(identity, client, make_stream)
+
+    def welcome(self, identity: Identity, conversation: Conversation) -> bytes:
+        """The reply to `initialize`."""
+        revision = conversation.client.revision
+        offered = shapes.capabilities(revision)
+        result = {"protocolVersion": revision.name, "capabilities": offered}
+        return messages.reply(identity, {**result, "serverInfo": self._site.info})
+
+    def take(self, conversation: Conversation, message: Message) -> Answer | Stream:
+        """What follows from one message of a client."""
+        if message.is_request:
+            return self._request(conversation, message)
+        if not message.is_notification:
+            conversation.settle(message)
+        elif message.method == "notifications/cancelled":
+            conversation.cancel(_cancelled(message.params).request_id)
+        return ACCEPTED
+
+    def _request(self, conversation: Conversation, message: Message) -> Answer | Stream:
+        identity = message.identity
+        name = str(message.method)
+        try:
+            method_of(name, conversation.client.revision)
+            if name == "initialize":
+                raise InvalidMessageError("This session has begun: initialize comes only once")
+            params = params_of(name, message.params)
+        except OpenEnvError as error:
+            return as_error(identity, error)
+        return self._answering.respond(SessionCall(conversation, identity, name, params))
+
+    def take_batch(self, conversation: Conversation, body: bytes | str) -> Stream:
+        """What follows from an array of messages, where the revision has such a thing."""
+        if not conversation.client.revision.has_batches:
+            revision = conversation.client.revision.name
+            raise InvalidMessageError(f"Invalid request: {revision} has no batches")
+        bodies = messages.read_batch(body)
+        stream = conversation.new_stream()
+        return self._answering.follow(stream, self._batch(conversation, bodies, stream))
+
+    async def _batch(
+        self, conversation: Conversation, bodies: list[msgspec.Raw], stream: Stream
+    ) -> Answer:
+        """One after the other; their answers come together at the end."""
+        answers = []
+        for body in bodies:
+            taken = self._take_one(conversation, body)
+            if isinstance(taken, Stream):
+                async for event in taken.before_answer():
+                    stream.put(event.body)
+                taken = taken.answer or ACCEPTED
+            if taken.body is not None:
+                answers.append(msgspec.Raw(taken.body))
+        return Answer(codec.encode(answers)) if answers else ACCEPTED
+
+    def _take_one(self, conversation: Conversation, body: msgspec.Raw) -> Answer | Stream:
+        try:
+            return self.take(conversation, messages.read(body))
+        except OpenEnvError as error:
+            return refusal(messages.identity_of(body), error)
+
+    def resume(
+        self, conversation: Conversation, last_event: str | None
+    ) -> tuple[Stream, int | None]:
+        """The stream that a client comes back to, and the last message of it that it has seen.
+
+        Without an event id it is the stream of what belongs to no call.
+
+        Raises:
+            InvalidMessageError: The id is of no stream that is still known.
+        """
+        if last_event is None:
+            return conversation.outlet, None
+        key, _, number = last_event.partition("_")
+        stream = conversation.streams.get(key)
+        if stream is None or not (number.isascii() and number.isdecimal()):
+            raise InvalidMessageError("Unknown Last-Event-ID: its stream is over")
+        return stream, int(number[:18])
+
+    async def end(self, conversation: Conversation) -> None:
+        """Forget a client and close its environment."""
+        self._all.pop(conversation.identity, None)
+        await conversation.close()
+
+    async def _sweep_if_due(self) -> None:
+        """End the clients that have gone without a word, now and then, and when it gets tight."""
+        now, idle_s = self._site.pool.clock.now(), self._site.settings.idle_timeout_s
+        if now < self._next_sweep and len(self._all) < self._site.settings.max_conversations:
+            return
+        self._next_sweep = now + idle_s / 4
+        for each in [*self._all.values()]:
+            if each.has_ended or (not each.is_attended and now - each.last_active >= idle_s):
+                await self.end(each)
+
+    async def close(self) -> None:
+        """End every client."""
+        for each in [*self._all.values()]:
+            await self.end(each)

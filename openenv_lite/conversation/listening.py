@@ -1,0 +1,44 @@
+"""`subscriptions/listen` of 2026-07-28: changes, on a stream of their own."""
+
+import asyncio
+import functools
+from typing import Any
+
+from openenv_lite.conversation.call import Call
+from openenv_lite.life import CLOSED_CHANGE, Change
+from openenv_lite.mcp import messages
+from openenv_lite.mcp.params import Filter
+from openenv_lite.mcp.shapes import SUBSCRIPTION
+
+__all__ = ["listen"]
+
+
+async def listen(call: Call) -> dict[str, Any]:
+    """Tell what the filter names until the environment ends or the client leaves."""
+    session = await call.tenant.session()
+    wanted: Filter = call.params.notifications
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    watcher = functools.partial(_tell, call, wanted, ended)
+    _notify(call, "notifications/subscriptions/acknowledged", {"notifications": wanted})
+    session.watchers.add(watcher)
+    try:
+        await ended
+    finally:
+        session.watchers.discard(watcher)
+    return {"_meta": {SUBSCRIPTION: call.identity}}
+
+
+def _tell(call: Call, wanted: Filter, ended: "asyncio.Future[None]", change: Change) -> None:
+    if change is CLOSED_CHANGE:
+        if not ended.done():
+            ended.set_result(None)
+    elif change.uri is not None:
+        if change.uri in wanted.resource_subscriptions:
+            _notify(call, "notifications/resources/updated", {"uri": change.uri})
+    elif getattr(wanted, f"{change.kind}_list_changed"):
+        _notify(call, f"notifications/{change.kind}/list_changed", {})
+
+
+def _notify(call: Call, method: str, params: dict[str, Any]) -> None:
+    tagged = {**params, "_meta": {SUBSCRIPTION: call.identity}}
+    call.put(messages.message(method, tagged))

@@ -1,0 +1,133 @@
+"""MCP over any transport: a client's bytes to an answer, or to a stream that ends with one."""
+
+from collections.abc import Awaitable
+from typing import NamedTuple
+
+from openenv_lite.conversation.answering import Answering
+from openenv_lite.conversation.call import StatelessCall
+from openenv_lite.conversation.conversations import Conversations
+from openenv_lite.conversation.dialect import Caller, OpenEnvDialect
+from openenv_lite.conversation.handshake import Conversation
+from openenv_lite.conversation.refusals import ACCEPTED, refusal
+from openenv_lite.conversation.site import Site
+from openenv_lite.conversation.stateless import names_revision, read_call, remember
+from openenv_lite.conversation.stream import Answer, Stream
+from openenv_lite.conversation.tenant import Guest, Tenant
+from openenv_lite.errors import InvalidMessageError, OpenEnvError
+from openenv_lite.mcp import messages
+from openenv_lite.mcp.headers import SESSION, VERSION, Headers, trimmed
+from openenv_lite.mcp.messages import Message
+from openenv_lite.mcp.params import Retry
+from openenv_lite.mcp.revisions import HANDSHAKE
+
+__all__ = ["Inbound", "Service"]
+
+_HANDSHAKE = {each.name for each in HANDSHAKE}
+
+
+class Inbound(NamedTuple):
+    """A message that came by itself, as over HTTP."""
+
+    body: bytes
+    headers: Headers = {}
+    principal: str | None = None
+    session_id: str | None = None
+    """The session that the URL names, if it does."""
+
+
+class Service:
+    """Answers MCP clients of every revision, and OpenEnv's.
+
+    Args:
+        site: The environments behind it.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.answering = Answering(site)
+        self.conversations = Conversations(site, self.answering)
+        self.dialect = OpenEnvDialect(site.pool, site.mode)
+
+    def receive(self, inbound: Inbound) -> Answer | Stream:
+        """The answer to a message, whose revision the headers tell, or else the body."""
+        try:
+            version = trimmed(inbound.headers, VERSION)
+            if version in _HANDSHAKE or (version is None and SESSION in inbound.headers):
+                return self._with_handshake(inbound)
+            if version is None:
+                return self._without_version(inbound)
+            return self._stateless(inbound, messages.read(inbound.body))
+        except OpenEnvError as error:
+            return refusal(messages.identity_of(inbound.body), error)
+
+    def _without_version(self, inbound: Inbound) -> Answer | Stream:
+        try:
+            message = messages.read(inbound.body)
+        except OpenEnvError:
+            return self._in_dialect(inbound)
+        if message.method == "initialize":
+            return self._initialize(inbound, message)
+        return (
+            self._stateless(inbound, message)
+            if names_revision(message)
+            else self._in_dialect(inbound)
+        )
+
+    def _in_dialect(self, inbound: Inbound) -> Stream:
+        answer = self.dialect.answer_bytes(inbound.body, Caller(None, inbound.principal))
+        return self.answering.follow(Stream(), answer)
+
+    def _with_handshake(self, inbound: Inbound) -> Answer | Stream:
+        conversation = self._conversation(inbound)
+        if conversation is not None and messages.is_batch(inbound.body):
+            return self.conversations.take_batch(conversation, inbound.body)
+        message = messages.read(inbound.body)
+        if conversation is not None:
+            return self.conversations.take(conversation, message)
+        return self._initialize(inbound, message)
+
+    def _conversation(self, inbound: Inbound) -> Conversation | None:
+        identity = trimmed(inbound.headers, SESSION)
+        return (identity and self.conversations.find(identity, inbound.principal)) or None
+
+    def _initialize(self, inbound: Inbound, message: Message) -> Stream:
+        if message.method != "initialize" or not message.is_request:
+            raise InvalidMessageError("Missing Mcp-Session-Id: begin with initialize")
+        named = self._named(inbound)
+        begun = self.conversations.initialize(message, inbound.principal, named)
+        return self.answering.follow(Stream(), _or_refusal(message, begun))
+
+    def _named(self, inbound: Inbound) -> Tenant | None:
+        if inbound.session_id is None:
+            return None
+        return Guest(self.site.pool, self.site.mode, inbound.session_id, inbound.principal)
+
+    def _stateless(self, inbound: Inbound, message: Message) -> Answer | Stream:
+        if message.is_notification:
+            return ACCEPTED
+        if not message.is_request:
+            raise InvalidMessageError("Invalid request: 2026-07-28 takes no responses")
+        tenant = self._named(inbound) or self.site.common(inbound.principal)
+        return self.respond(read_call(message, inbound.headers, inbound.principal, tenant))
+
+    def respond(self, call: StatelessCall) -> Answer | Stream:
+        """Answer a request of 2026-07-28.
+
+        Raises:
+            SealBrokenError, InvalidArgumentsError: What it was asked before is not what it says.
+        """
+        if isinstance(call.params, Retry):
+            remember(self.site, call)
+        return self.answering.respond(call)
+
+    async def close(self) -> None:
+        """Stop every call and end every client."""
+        await self.answering.close()
+        await self.conversations.close()
+
+
+async def _or_refusal(message: Message, answering: Awaitable[Answer]) -> Answer:
+    try:
+        return await answering
+    except OpenEnvError as error:
+        return refusal(message.identity, error)

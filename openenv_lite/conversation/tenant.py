@@ -1,0 +1,139 @@
+"""The environment that a client acts in: its own, built when first needed, or one that it named."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from openenv_lite.pool import Pool
+from openenv_lite.protocol import Phase
+from openenv_lite.session import Session
+from openenv_lite.types import ServerMode
+
+__all__ = ["CommonTenant", "Guest", "OwnTenant", "Tenant"]
+
+
+class Tenant(Protocol):
+    """Whoever acts in an environment."""
+
+    def current(self) -> Session | None:
+        """The session, where it exists already."""
+
+    async def session(self) -> Session:
+        """The session, opened if need be."""
+
+
+class Guest:
+    """Acts in a session that somebody else opened, or that a handle names.
+
+    Args:
+        pool: Where the session lives.
+        mode: Which it must have.
+        session_id: Of the session.
+        principal: Who the caller is; the session must be that one's, or nobody's.
+    """
+
+    def __init__(
+        self, pool: Pool, mode: ServerMode, session_id: str, principal: str | None
+    ) -> None:
+        self._pool = pool
+        self._mode = mode
+        self._session_id = session_id
+        self._principal = principal
+
+    def current(self) -> Session:
+        """The session.
+
+        Raises:
+            UnknownSessionError: It does not exist, has ended, or is another principal's.
+        """
+        return self._pool.touch(self._session_id, self._mode, self._principal)
+
+    async def session(self) -> Session:
+        """As `current`."""
+        return self.current()
+
+
+class OwnTenant:
+    """Has an environment of its own; when that has ended, so has the tenancy.
+
+    Args:
+        pool: Where to open it.
+        mode: In which.
+        principal: Whose it will be.
+        opened: Called with the session when it is there.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        mode: ServerMode,
+        principal: str | None,
+        opened: Callable[[Session], None],
+    ) -> None:
+        self._pool = pool
+        self._mode = mode
+        self._principal = principal
+        self._opened = opened
+        self._session: Session | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there was a session that is gone."""
+        return self._session is not None and not self._session.is_open
+
+    @property
+    def is_vacant(self) -> bool:
+        """Whether there is no session, and none about to be."""
+        return (self._session is None or self.has_ended) and not self._turn.locked()
+
+    def current(self) -> Session | None:
+        """The session, once it exists.
+
+        Raises:
+            UnknownSessionError: It has ended.
+        """
+        session = self._session
+        if session is None:
+            return None
+        return self._pool.touch(session.id, self._mode, self._principal)
+
+    async def session(self) -> Session:
+        """The session, opened by the first call.
+
+        Raises:
+            CapacityError, FactoryError: There can be none.
+            UnknownSessionError: It has ended.
+        """
+        async with self._turn:
+            if self._session is None:
+                self._session = await self._pool.open(self._mode, owner=self._principal)
+                self._opened(self._session)
+        return self._pool.touch(self._session.id, self._mode, self._principal)
+
+    async def close(self) -> None:
+        """End the session."""
+        async with self._turn:
+            if self._session is not None:
+                await self._pool.close(self._session)
+
+
+class CommonTenant(OwnTenant):
+    """Shared by all calls of one principal that name no session; begins anew when it has ended."""
+
+    def current(self) -> Session | None:
+        """The session, where it exists and its episode goes on."""
+        session = self._session
+        return None if session is None or _is_over(session) else super().current()
+
+    async def session(self) -> Session:
+        """The session, opened where there is none or its episode is over."""
+        async with self._turn:
+            if self._session is not None and _is_over(self._session):
+                await self._pool.close(self._session)
+                self._session = None
+        return await super().session()
+
+
+def _is_over(session: Session) -> bool:
+    return session.phase in (Phase.DONE, Phase.CLOSED)

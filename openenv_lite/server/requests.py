@@ -1,0 +1,26 @@
+"""What an ASGI scope tells of a request."""
+
+from urllib.parse import parse_qs
+
+from starlette.types import Scope
+
+from openenv_lite.mcp.headers import Headers
+
+__all__ = ["headers_of", "query"]
+
+
+def headers_of(scope: Scope) -> Headers:
+    """The headers by name; one of MCP's that came twice is joined, and so fits nothing."""
+    headers = dict(scope["headers"])
+    if len(headers) < len(scope["headers"]):
+        for name in headers:
+            if name.startswith(b"mcp-"):
+                headers[name] = b", ".join(v for n, v in scope["headers"] if n == name)
+    return headers
+
+
+def query(scope: Scope, name: str) -> str | None:
+    """A parameter of the URL."""
+    text = scope["query_string"]
+    values = parse_qs(text.decode("latin-1")).get(name) if text else None
+    return values[0] if values else None
