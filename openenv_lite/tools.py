@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 RESERVED_TOOL_NAMES = frozenset({"reset", "step", "state", "close"})
 """Controls of the trainer. No tool may carry such a name, in whatever case."""
 
-_WRAPPED = frozenset({"string", "integer", "number", "boolean", "array"})
+_WRAPPED = frozenset({"string", "integer", "number", "boolean"})
 """Kinds of values that stand under `result` in structured content, which is an object."""
 
 
@@ -233,6 +233,8 @@ def _is_wrapped(schema: dict[str, Any]) -> bool:
         return all(_is_wrapped(each) for each in schema["anyOf"])
     if "enum" in schema:
         return None not in schema["enum"]
+    if schema.get("type") == "array":
+        return bool(schema.get("items") or schema.get("prefixItems"))  # else it may hold media
     return schema.get("type") in _WRAPPED
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from openenv_lite.context import InputRequired, Question
+from openenv_lite.context import InputRequired, LogLevel, Question
 from openenv_lite.conversation.client import Client, lacking
 from openenv_lite.conversation.stream import Stream
 from openenv_lite.conversation.tenant import Tenant
@@ -65,7 +65,7 @@ class Call:
         """Whether the request named a token for progress."""
         return isinstance(self.params.meta.progress_token, int | str)
 
-    def wants_log(self, level: str) -> bool:
+    def wants_log(self, level: LogLevel) -> bool:
         """Whether the client wants messages of this level."""
         return self.client.wants_log(level)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from openenv_lite.mcp.params import LEVELS, LogLevel
+from openenv_lite.context import LOG_LEVELS, LogLevel
 from openenv_lite.mcp.revisions import Revision
 
 __all__ = ["Client", "lacking"]
@@ -20,9 +20,11 @@ class Client(msgspec.Struct):
     principal: str | None = None
     """Who it proved to be; None where nobody has to."""
 
-    def wants_log(self, level: str) -> bool:
+    def wants_log(self, level: LogLevel) -> bool:
         """Whether a message of this level is for it."""
-        return self.log_level is not None and LEVELS[level] >= LEVELS[self.log_level]
+        if self.log_level is None:
+            return False
+        return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self.log_level)
 
 
 def lacking(needed: dict[str, Any], offered: dict[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """What each method takes, as types; fields that a revision adds are optional, others ignored."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from openenv_lite.context import LogLevel
 from openenv_lite.errors import InvalidArgumentsError
 
 __all__ = [
-    "LEVELS",
     "PREFIX",
     "CallTool",
     "Cancelled",
@@ -18,7 +18,6 @@ __all__ = [
     "GetPrompt",
     "Initialize",
     "Listen",
-    "LogLevel",
     "Meta",
     "Page",
     "Params",
@@ -29,12 +28,6 @@ __all__ = [
 ]
 
 PREFIX = "io.modelcontextprotocol/"
-
-LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
-
-
-LEVELS = {name: rank for rank, name in enumerate(get_args(LogLevel))}
-"""Log levels by severity."""
 
 
 class Meta(msgspec.Struct):
