@@ -1,5 +1,6 @@
 """All clients of the revisions with a handshake: who they are, and what they send."""
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -41,7 +42,7 @@ class Conversations:
         self._site = site
         self._answering = answering
         self._all: dict[str, Conversation] = {}
-        self._next_sweep = 0.0
+        self._reaper: asyncio.Task[None] | None = None
 
     def find(self, identity: str, principal: str | None) -> Conversation:
         """The client with this session.
@@ -55,9 +56,7 @@ class Conversations:
         found.last_active = self._site.pool.clock.now()
         return found
 
-    async def initialize(
-        self, message: Message, principal: str | None, named: Tenant | None
-    ) -> Answer:
+    def initialize(self, message: Message, principal: str | None, named: Tenant | None) -> Answer:
         """Begin a session.
 
         Args:
@@ -65,13 +64,14 @@ class Conversations:
             principal: Who asks.
             named: The environment that the URL names, if it does.
         """
-        await self._sweep_if_due()
         if len(self._all) >= self._site.settings.max_conversations:
             raise self._full()
         conversation = self.greet(message, principal, secrets.token_urlsafe(32))
         conversation.last_active = self._site.pool.clock.now()
         conversation.tenant = named or self._own(conversation)
         self._all[conversation.identity] = conversation
+        if self._reaper is None:
+            self._reaper = asyncio.create_task(self._reap())
         body = self.welcome(message.identity, conversation)
         return Answer(body, session_id=conversation.identity)
 
@@ -178,14 +178,26 @@ class Conversations:
     async def end(self, conversation: Conversation) -> None:
         """Forget a client and close its environment."""
         self._all.pop(conversation.identity, None)
+        self._rest()
         await conversation.close()
 
-    async def _sweep_if_due(self) -> None:
-        """End the clients that have gone without a word, now and then, and when it gets tight."""
+    def _rest(self) -> None:
+        """Without clients there is nothing to watch; the reaper itself ends when it sees that."""
+        reaper = self._reaper
+        if not self._all and reaper is not None and reaper is not asyncio.current_task():
+            reaper.cancel()
+            self._reaper = None
+
+    async def _reap(self) -> None:
+        """Lives while there are clients, so that no lifespan is needed to end it."""
+        while self._all:
+            await self._site.pool.clock.sleep(max(self._site.settings.idle_timeout_s / 4, 0.05))
+            await self._sweep()
+        self._reaper = None
+
+    async def _sweep(self) -> None:
+        """End the clients that have gone without a word."""
         now, idle_s = self._site.pool.clock.now(), self._site.settings.idle_timeout_s
-        if now < self._next_sweep and len(self._all) < self._site.settings.max_conversations:
-            return
-        self._next_sweep = now + idle_s / 4
         for each in [*self._all.values()]:
             if each.has_ended or (not each.is_attended and now - each.last_active >= idle_s):
                 await self.end(each)

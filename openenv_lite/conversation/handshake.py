@@ -64,7 +64,7 @@ class Conversation:
     @property
     def is_attended(self) -> bool:
         """Whether the client is connected."""
-        return any(stream.is_read for stream in self.streams.values())
+        return any(each.is_read and each.is_under_way for each in self.streams.values())
 
     @property
     def under_way(self) -> int:

@@ -1,6 +1,5 @@
 """MCP over any transport: a client's bytes to an answer, or to a stream that ends with one."""
 
-from collections.abc import Awaitable
 from typing import NamedTuple
 
 from openenv_lite.conversation.answering import Answering
@@ -90,12 +89,11 @@ class Service:
         identity = trimmed(inbound.headers, SESSION)
         return (identity and self.conversations.find(identity, inbound.principal)) or None
 
-    def _initialize(self, inbound: Inbound, message: Message) -> Stream:
+    def _initialize(self, inbound: Inbound, message: Message) -> Answer:
         if message.method != "initialize" or not message.is_request:
             raise InvalidMessageError("Missing Mcp-Session-Id: begin with initialize")
         named = self._named(inbound)
-        begun = self.conversations.initialize(message, inbound.principal, named)
-        return self.answering.follow(Stream(), _or_refusal(message, begun))
+        return self.conversations.initialize(message, inbound.principal, named)
 
     def _named(self, inbound: Inbound) -> Tenant | None:
         if inbound.session_id is None:
@@ -124,10 +122,3 @@ class Service:
         """Stop every call and end every client."""
         await self.answering.close()
         await self.conversations.close()
-
-
-async def _or_refusal(message: Message, answering: Awaitable[Answer]) -> Answer:
-    try:
-        return await answering
-    except OpenEnvError as error:
-        return refusal(message.identity, error)

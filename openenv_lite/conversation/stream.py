@@ -114,6 +114,7 @@ class Stream:
 
     async def only_answer(self) -> Answer | None:
         """The answer, where nothing comes before it; None as soon as something does."""
+        self._reading = object()
         while self.answer is None and not self._number and self._leave_after is None:
             await self._news
         return self.answer if self._number <= 1 else None
