@@ -17,6 +17,7 @@ from tests.leaks import until
 __all__ = [
     "Desk",
     "children",
+    "disregard_earlier_children",
     "free_port",
     "http_server",
     "listening",
@@ -48,6 +49,9 @@ def stdio(script: str = "server.py", **options: Any) -> OutsideServer:
     return OutsideServer(command=[sys.executable, str(HERE / script), *words], **options)
 
 
+_EARLIER: set[int] = set()
+
+
 @contextlib.asynccontextmanager
 async def opened(server: OutsideServer) -> AsyncIterator[Desk]:
     """An environment as a session has it, from `connect` to `disconnect`."""
@@ -60,7 +64,17 @@ async def opened(server: OutsideServer) -> AsyncIterator[Desk]:
 
 
 def children() -> set[int]:
-    """Processes that we started and that still exist, ended or not."""
+    """Processes that this test started and that still exist, ended or not."""
+    return _all_children() - _EARLIER
+
+
+def disregard_earlier_children() -> None:
+    """Leave out, from now on, the servers that other tests of this run keep."""
+    _EARLIER.clear()
+    _EARLIER.update(_all_children())
+
+
+def _all_children() -> set[int]:
     found: set[int] = set()
     for thread in Path(f"/proc/{os.getpid()}/task").iterdir():
         with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
