@@ -13,7 +13,7 @@ from openenv_lite.conversation.handshake import Conversation, SessionCall
 from openenv_lite.conversation.refusals import ACCEPTED, as_error, refusal
 from openenv_lite.conversation.site import Site
 from openenv_lite.conversation.stream import Answer, Stream
-from openenv_lite.conversation.tenant import OwnTenant, Tenant
+from openenv_lite.conversation.tenant import Guest, OwnTenant
 from openenv_lite.errors import (
     CapacityError,
     InvalidMessageError,
@@ -56,19 +56,25 @@ class Conversations:
         found.last_active = self._site.pool.clock.now()
         return found
 
-    def initialize(self, message: Message, principal: str | None, named: Tenant | None) -> Answer:
+    def initialize(self, message: Message, principal: str | None, named: Guest | None) -> Answer:
         """Begin a session.
 
         Args:
             message: The request `initialize`.
             principal: Who asks.
             named: The environment that the URL names, if it does.
+
+        Raises:
+            CapacityError: As many clients are known as may be.
+            UnknownSessionError: The environment named does not exist.
         """
         if len(self._all) >= self._site.settings.max_conversations:
             raise self._full()
         conversation = self.greet(message, principal, secrets.token_urlsafe(32))
         conversation.last_active = self._site.pool.clock.now()
         conversation.tenant = named or self._own(conversation)
+        if named is not None:
+            conversation.watch(named.current())
         self._all[conversation.identity] = conversation
         if self._reaper is None:
             self._reaper = asyncio.create_task(self._reap())

@@ -13,7 +13,7 @@ from openenv_lite.conversation.client import Client
 from openenv_lite.conversation.stream import Stream
 from openenv_lite.conversation.tenant import OwnTenant, Tenant
 from openenv_lite.errors import InvalidAnswerError, SessionClosedError
-from openenv_lite.life import Change
+from openenv_lite.life import CLOSED_CHANGE, Change
 from openenv_lite.mcp import messages
 from openenv_lite.mcp.messages import Identity, Message
 from openenv_lite.mcp.params import Params
@@ -129,6 +129,8 @@ class Conversation:
         session.watchers.add(self._tell)
 
     def _tell(self, change: Change) -> None:
+        if change is CLOSED_CHANGE:
+            return
         if change.uri is None:
             self.outlet.put(messages.message(f"notifications/{change.kind}/list_changed", {}))
         elif change.uri in self.subscriptions:

@@ -11,7 +11,7 @@ from openenv_lite.conversation.refusals import ACCEPTED, refusal
 from openenv_lite.conversation.site import Site
 from openenv_lite.conversation.stateless import names_revision, read_call, remember
 from openenv_lite.conversation.stream import Answer, Stream
-from openenv_lite.conversation.tenant import Guest, Tenant
+from openenv_lite.conversation.tenant import Guest
 from openenv_lite.errors import InvalidMessageError, OpenEnvError
 from openenv_lite.mcp import messages
 from openenv_lite.mcp.headers import SESSION, VERSION, Headers, trimmed
@@ -95,7 +95,7 @@ class Service:
         named = self._named(inbound)
         return self.conversations.initialize(message, inbound.principal, named)
 
-    def _named(self, inbound: Inbound) -> Tenant | None:
+    def _named(self, inbound: Inbound) -> Guest | None:
         if inbound.session_id is None:
             return None
         return Guest(self.site.pool, self.site.mode, inbound.session_id, inbound.principal)
