@@ -5,6 +5,7 @@ time, in the order in which they were asked.
 """
 
 import asyncio
+import concurrent.futures
 import logging
 import queue
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, NoReturn, Protocol
 
+from openenv_lite.context import InputRequired
 from openenv_lite.errors import ConfigurationError, SessionClosedError
 
 __all__ = ["Lane", "LoopLane", "ThreadLane"]
@@ -89,6 +91,7 @@ class ThreadLane:
         self._is_ended = False
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._job: _Job | None = None
         self._ended = self._loop.create_future()
         # A daemon, so that a call that never returns cannot keep the process from exiting.
         self._thread = threading.Thread(target=self._work, name=f"openenv-{name}", daemon=True)
@@ -100,10 +103,14 @@ class ThreadLane:
             raise SessionClosedError("The session is closed")
         job = _Job(self._loop.create_future(), function, args, kwargs)
         self._jobs.put(job)
-        value, error = await job.outcome
+        try:
+            value, error = await job.outcome
+        except asyncio.CancelledError:
+            job.stop_waiting()
+            raise
         if error is None:
             return value
-        if isinstance(error, Exception):
+        if isinstance(error, Exception | InputRequired):
             raise error
         # As it is, a SystemExit or KeyboardInterrupt of the author's would end the event loop.
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
@@ -112,7 +119,8 @@ class ThreadLane:
         """Run an async function on the event loop while the thread waits."""
         if threading.current_thread() is not self._thread:
             raise _cannot_wait(self._name)
-        return asyncio.run_coroutine_threadsafe(function(), self._loop).result()
+        assert self._job is not None
+        return self._job.wait_for(asyncio.run_coroutine_threadsafe(function(), self._loop))
 
     async def close(self) -> None:
         """Wait for the calls asked before, then let the thread end."""
@@ -126,6 +134,7 @@ class ThreadLane:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
+            self._job = job
             if not self._report(job.outcome, job.perform()):
                 return
         self._report(self._ended, None)
@@ -142,7 +151,7 @@ class ThreadLane:
 class _Job:
     """One call and where its outcome goes."""
 
-    __slots__ = ("args", "function", "kwargs", "outcome")
+    __slots__ = ("_awaited", "args", "function", "kwargs", "outcome")
 
     def __init__(
         self,
@@ -155,6 +164,17 @@ class _Job:
         self.function = function
         self.args = args
         self.kwargs = kwargs
+        self._awaited: concurrent.futures.Future[Any] | None = None
+
+    def wait_for(self, awaited: "concurrent.futures.Future[Any]") -> Any:
+        """Wait, on the thread, for what runs on the event loop."""
+        self._awaited = awaited
+        return awaited.result()
+
+    def stop_waiting(self) -> None:
+        """The caller has gone: the thread is not to be held by what only it wanted."""
+        if self._awaited is not None:
+            self._awaited.cancel()
 
     def perform(self) -> tuple[Any, BaseException | None]:
         """Value and error as a pair: a Future could not carry a `StopIteration`."""

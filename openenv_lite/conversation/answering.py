@@ -68,6 +68,11 @@ class Answering:
         to_answer = refusal if call.client.revision.is_stateless else as_error
         return to_answer(call.identity, known)
 
+    async def idle(self) -> None:
+        """Wait until no call is under way."""
+        while self._under_way:
+            await next(iter(self._under_way)).ended()
+
     async def close(self) -> None:
         """Stop every call under way."""
         streams = [*self._under_way]

@@ -34,7 +34,10 @@ class Call:
     Attributes:
         outlet: Where messages before the answer go, once it is open.
         early: Messages from before that.
+        arguments: What a tool gets, where that is not all that the request says.
     """
+
+    arguments: dict[str, Any] | None = None
 
     def __init__(
         self, identity: Identity, method: str, client: Client, params: Params, tenant: Tenant

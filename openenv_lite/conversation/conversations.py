@@ -43,6 +43,7 @@ class Conversations:
         self._answering = answering
         self._all: dict[str, Conversation] = {}
         self._reaper: asyncio.Task[None] | None = None
+        self._endings: set[asyncio.Task[None]] = set()
 
     def find(self, identity: str, principal: str | None) -> Conversation:
         """The client with this session.
@@ -111,17 +112,21 @@ class Conversations:
         result = {"protocolVersion": revision.name, "capabilities": offered}
         return messages.reply(identity, {**result, "serverInfo": self._site.info})
 
-    def take(self, conversation: Conversation, message: Message) -> Answer | Stream:
+    def take(
+        self, conversation: Conversation, message: Message, in_batch: bool = False
+    ) -> Answer | Stream:
         """What follows from one message of a client."""
         if message.is_request:
-            return self._request(conversation, message)
+            return self._request(conversation, message, in_batch)
         if not message.is_notification:
             conversation.settle(message)
         elif message.method == "notifications/cancelled":
             conversation.cancel(_cancelled(message.params).request_id)
         return ACCEPTED
 
-    def _request(self, conversation: Conversation, message: Message) -> Answer | Stream:
+    def _request(
+        self, conversation: Conversation, message: Message, in_batch: bool
+    ) -> Answer | Stream:
         identity = message.identity
         name = str(message.method)
         try:
@@ -131,7 +136,9 @@ class Conversations:
             params = params_of(name, message.params)
         except OpenEnvError as error:
             return as_error(identity, error)
-        return self._answering.respond(SessionCall(conversation, identity, name, params))
+        call = SessionCall(conversation, identity, name, params)
+        call.is_part = in_batch
+        return self._answering.respond(call)
 
     def take_batch(self, conversation: Conversation, body: bytes | str) -> Stream:
         """What follows from an array of messages, where the revision has such a thing."""
@@ -159,7 +166,7 @@ class Conversations:
 
     def _take_one(self, conversation: Conversation, body: msgspec.Raw) -> Answer | Stream:
         try:
-            return self.take(conversation, messages.read(body))
+            return self.take(conversation, messages.read(body), in_batch=True)
         except OpenEnvError as error:
             return refusal(messages.identity_of(body), error)
 
@@ -182,10 +189,16 @@ class Conversations:
         return stream, int(number[:18])
 
     async def end(self, conversation: Conversation) -> None:
-        """Forget a client and close its environment."""
+        """Forget a client and close its environment, even if the caller is cancelled meanwhile."""
+        await asyncio.shield(self._begin_end(conversation))
+
+    def _begin_end(self, conversation: Conversation) -> asyncio.Task[None]:
         self._all.pop(conversation.identity, None)
         self._rest()
-        await conversation.close()
+        ending = asyncio.create_task(conversation.close())
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        return ending
 
     def _rest(self) -> None:
         """Without clients there is nothing to watch; the reaper itself ends when it sees that."""
@@ -198,17 +211,18 @@ class Conversations:
         """Lives while there are clients, so that no lifespan is needed to end it."""
         while self._all:
             await self._site.pool.clock.sleep(max(self._site.settings.idle_timeout_s / 4, 0.05))
-            await self._sweep()
+            self._sweep()
         self._reaper = None
 
-    async def _sweep(self) -> None:
+    def _sweep(self) -> None:
         """End the clients that have gone without a word."""
         now, idle_s = self._site.pool.clock.now(), self._site.settings.idle_timeout_s
         for each in [*self._all.values()]:
             if each.has_ended or (not each.is_attended and now - each.last_active >= idle_s):
-                await self.end(each)
+                self._begin_end(each)
 
     async def close(self) -> None:
         """End every client."""
         for each in [*self._all.values()]:
-            await self.end(each)
+            self._begin_end(each)
+        await asyncio.gather(*self._endings)

@@ -60,8 +60,8 @@ class Handles:
             arguments = dict(call.params.arguments)
             session_id = self._session_id(arguments.pop(ARGUMENT, None), call.client.principal)
             if call.params.name == CLOSE:
-                return self._close(session_id)
-            call.params.arguments = arguments
+                return self._close(session_id, call.client.principal)
+            call.arguments = arguments
             call.tenant = self._guest(session_id, call)
             call.tenant.current()
         except OpenEnvError:
@@ -87,9 +87,9 @@ class Handles:
         handle = self._site.seal.seal(_PURPOSE, [session.id, principal], until)
         return outcome_of({ARGUMENT: handle})
 
-    async def _close(self, session_id: str) -> Outcome:
+    async def _close(self, session_id: str, principal: str | None) -> Outcome:
         try:
-            await self._site.pool.request_close(session_id, self._site.mode)
+            await self._site.pool.request_close(session_id, self._site.mode, principal)
         except OpenEnvError:
             return _refused()
         return outcome_of("Closed")

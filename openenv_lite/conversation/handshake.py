@@ -67,9 +67,9 @@ class Conversation:
         return any(each.is_read and each.is_under_way for each in self.streams.values())
 
     @property
-    def under_way(self) -> int:
-        """How many requests are being answered."""
-        return sum(stream.is_under_way for stream in self._calls.values())
+    def under_way(self) -> list[Identity]:
+        """The requests that are being answered."""
+        return [key for key, stream in self._calls.items() if stream.is_under_way]
 
     def new_stream(self) -> Stream:
         """A stream that the client may leave and come back to."""
@@ -83,8 +83,7 @@ class Conversation:
 
     def begin(self, identity: Identity, stream: Stream) -> None:
         """Remember a request under way, so that it can be cancelled."""
-        for known in [key for key, each in self._calls.items() if not each.is_under_way]:
-            del self._calls[known]
+        self._calls = {key: self._calls[key] for key in self.under_way}
         self._calls[identity] = stream
 
     def cancel(self, identity: Identity) -> None:
@@ -154,7 +153,13 @@ class Conversation:
 
 
 class SessionCall(Call):
-    """A request within a conversation: it asks the client and waits."""
+    """A request within a conversation: it asks the client and waits.
+
+    Attributes:
+        is_part: It came in a batch, whose stream carries its messages too.
+    """
+
+    is_part = False
 
     def __init__(
         self, conversation: Conversation, identity: Identity, method: str, params: Params
@@ -165,7 +170,7 @@ class SessionCall(Call):
 
     def open(self) -> Stream:
         """A stream that the client may come back to, and a call that it may cancel."""
-        self.outlet = stream = self.conversation.new_stream()
+        self.outlet = stream = Stream() if self.is_part else self.conversation.new_stream()
         if self._left_early:
             stream.leave()
         self.conversation.begin(self.identity, stream)

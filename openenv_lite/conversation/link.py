@@ -26,6 +26,9 @@ MOST_UNDER_WAY = 64
 MOST_UNSENT = 1000
 """Messages that wait for a client that does not read; notifications beyond are lost."""
 
+LAST_WORDS_S = 1.0
+"""How long a client that leaves may take to read what was still for it."""
+
 _cancelled = Decoder(Cancelled)
 
 Write = Callable[[bytes], Awaitable[None]]
@@ -39,8 +42,9 @@ class _Pipe(Stream):
         self._outbox = outbox
 
     def put(self, body: bytes) -> None:
-        """Send a message, unless the client does not read."""
-        self._outbox.put(body)
+        """Send a message, unless the answer is sent or the client does not read."""
+        if self.answer is None:
+            self._outbox.put(body)
 
     def finish(self, answer: Answer) -> None:
         """Send the answer."""
@@ -69,15 +73,22 @@ class _Outbox:
             await self._news.wait()
             self._is_empty.clear()
             while self._waiting:
-                await self._write(self._waiting.popleft())
+                await self._write(self._waiting[0])
+                self._waiting.popleft()
             self._news.clear()
             self._is_empty.set()
 
-    async def flush(self) -> None:
-        """Wait until everything is written, or nothing more can be."""
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= MOST_UNSENT
+
+    async def flush(self, seconds: float | None = None) -> None:
+        """Wait until everything is written, or nothing more can be, or the time is over."""
         if self._waiting:
             emptied = asyncio.create_task(self._is_empty.wait())
-            await asyncio.wait({emptied, self._writer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {emptied, self._writer}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
             emptied.cancel()
 
     async def close(self) -> None:
@@ -110,7 +121,10 @@ class Link:
         self._speaks_mcp = False
 
     def receive(self, body: str | bytes) -> Awaitable[Answer] | None:
-        """Take in one message; MCP's answers go out by themselves, OpenEnv's are to be awaited."""
+        """Take in one message; where something is returned, await it before the next.
+
+        MCP's answers go out by themselves; OpenEnv's are the bodies of what is awaited.
+        """
         try:
             taken = self._take(body)
         except OpenEnvError as error:
@@ -119,15 +133,24 @@ class Link:
             taken = refusal(messages.identity_of(body), error)
         if isinstance(taken, Answer) and taken.body is not None:
             self._outbox.put(taken.body, is_answer=True)
-        return taken if taken is not None and not isinstance(taken, Answer | Stream) else None
+        if not isinstance(taken, Answer | Stream):
+            return taken
+        return self._wait_for_reader() if self._outbox.is_full else None
+
+    async def _wait_for_reader(self) -> Answer:
+        """Whoever awaits this reads no further from a client that does not read either."""
+        await self._outbox.flush()
+        return ACCEPTED
 
     def _take(self, body: str | bytes) -> Answer | Stream | Awaitable[Answer]:
         conversation = self._conversation
         if conversation is not None and messages.is_batch(body):
             return self._service.conversations.take_batch(conversation, body)
         message = messages.read(body)
-        if message.is_request and self._is_busy:
-            raise InvalidMessageError(f"More than {MOST_UNDER_WAY} requests at once: wait for some")
+        if message.is_request:
+            self._refuse_excess(message.identity)
+        elif message.method == "notifications/cancelled" and self._cancel(message):
+            return ACCEPTED
         if message.is_request and names_revision(message):
             return self._stateless(message)
         if message.method == "initialize" and conversation is None:
@@ -138,13 +161,23 @@ class Link:
             return self._service.dialect.answer_bytes(body, self._caller)
         return self._without_session(message)
 
-    @property
-    def _is_busy(self) -> bool:
+    def _refuse_excess(self, identity: Identity) -> None:
+        """Every request under way needs an id of its own, and there are only so many."""
         self._under_way = {k: each for k, each in self._under_way.items() if each.is_under_way}
-        at_once = len(self._under_way)
+        under_way = {*self._under_way}
         if self._conversation is not None:
-            at_once += self._conversation.under_way
-        return at_once >= MOST_UNDER_WAY
+            under_way.update(self._conversation.under_way)
+        if identity in under_way:
+            raise InvalidMessageError(f"The id {identity!r} is in use: wait for its answer")
+        if len(under_way) >= MOST_UNDER_WAY:
+            raise InvalidMessageError(f"More than {MOST_UNDER_WAY} requests at once: wait for some")
+
+    def _cancel(self, message: Message) -> bool:
+        """Stop a request of 2026-07-28, if it is one."""
+        stream = self._under_way.get(_cancelled(message.params).request_id)
+        if stream is not None:
+            stream.cancel()
+        return stream is not None
 
     def _initialize(self, message: Message) -> Answer:
         self._speaks_mcp = True
@@ -170,12 +203,8 @@ class Link:
         return stream
 
     def _without_session(self, message: Message) -> Answer:
-        """On 2026-07-28 there is one message that is no request."""
+        """On 2026-07-28 whatever is no request asks for nothing."""
         if message.is_notification:
-            if message.method == "notifications/cancelled":
-                stream = self._under_way.get(_cancelled(message.params).request_id)
-                if stream is not None:
-                    stream.cancel()
             return ACCEPTED
         raise InvalidMessageError(
             "Invalid request: name the revision in _meta, or begin with initialize"
@@ -183,11 +212,11 @@ class Link:
 
     async def close(self) -> None:
         """Stop what is under way and, where it can still be sent, send what is done."""
-        await self._outbox.flush()
         for stream in self._under_way.values():
             stream.cancel()
         for stream in self._under_way.values():
             await stream.ended()
         if self._conversation is not None:
             await self._conversation.close()
+        await self._outbox.flush(LAST_WORDS_S)
         await self._outbox.close()

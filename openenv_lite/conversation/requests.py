@@ -113,7 +113,8 @@ class Requests:
         tool = session.tool(call.params.name)
         if isinstance(call, StatelessCall) and call.headers is not None:
             self._check_headers(call.headers, tool, call.params.arguments)
-        return session.use(tool, call.params.arguments, call, call.is_retry)
+        arguments = call.params.arguments if call.arguments is None else call.arguments
+        return session.use(tool, arguments, call, call.is_retry)
 
     def _check_headers(self, given: Headers, tool: Tool, arguments: dict[str, Any]) -> None:
         repeats = self._repeated.get(tool)

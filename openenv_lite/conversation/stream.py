@@ -67,10 +67,11 @@ class Stream:
         return self.answer is None
 
     def put(self, body: bytes) -> None:
-        """Add a message."""
-        self._number += 1
-        self._events.append(Event(self._number, body))
-        self._wake()
+        """Add a message; after the answer there is nothing to say."""
+        if self.answer is None:
+            self._number += 1
+            self._events.append(Event(self._number, body))
+            self._wake()
 
     def finish(self, answer: Answer) -> None:
         """Add the answer, after which nothing comes."""
@@ -81,9 +82,13 @@ class Stream:
             self._wake()
 
     def leave(self) -> None:
-        """Send the reader away after what there is, the coming one if there is none yet."""
-        self._leave_after = self._number
-        self._wake()
+        """Send the reader away after what there is, the coming one if there is none yet.
+
+        Where it has seen no id it could not come back, so it stays.
+        """
+        if self.primes or self._number:
+            self._leave_after = self._number
+            self._wake()
 
     def lose_reader(self) -> None:
         """The reader has gone; the messages wait for the next one."""
@@ -101,7 +106,8 @@ class Stream:
     def cancel(self) -> None:
         """Stop making the answer; the stream ends without one."""
         if self._task is not None:
-            self._task.cancel()
+            # Not before it has begun, or what it awaits would never be awaited.
+            asyncio.get_running_loop().call_soon(self._task.cancel)
         self.finish(Answer(None, 202))
 
     async def ended(self) -> None:
