@@ -1,12 +1,13 @@
 """What several commands take."""
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-__all__ = ["control_token_option", "env_option"]
+__all__ = ["control_token_option", "env_option", "log_at", "log_level_option"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -41,3 +42,17 @@ control_token_option: Decorator = click.option(
     show_envvar=True,
     help="Bearer token of a trainer. Prefer the variable: others can read a command line.",
 )
+
+log_level_option: Decorator = click.option(
+    "--log-level",
+    type=click.Choice(("critical", "error", "warning", "info", "debug")),
+    default="warning",
+    envvar="LOG_LEVEL",
+    show_default=True,
+    show_envvar=True,
+)
+
+
+def log_at(level: str) -> None:
+    """Log to stderr from this level on."""
+    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")

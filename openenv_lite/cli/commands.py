@@ -7,6 +7,7 @@ import click
 
 from openenv_lite import __version__
 from openenv_lite.cli.demo import demo
+from openenv_lite.cli.mcp import mcp
 from openenv_lite.cli.rollout import rollout
 from openenv_lite.cli.serve import serve
 from openenv_lite.errors import ConfigurationError, OpenEnvError
@@ -55,5 +56,5 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (serve, rollout, demo):
+for _command in (serve, mcp, rollout, demo):
     cli.add_command(_command)

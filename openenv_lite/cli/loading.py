@@ -17,11 +17,11 @@ from starlette.applications import Starlette
 
 from openenv_lite.environment import Environment
 from openenv_lite.errors import ConfigurationError
-from openenv_lite.server import create_app
+from openenv_lite.server import HTTPEnvServer, create_app
 from openenv_lite.signature import is_async, return_type
 from openenv_lite.types import ServerMode
 
-__all__ = ["ASGIApp", "Plan", "attribute", "has_controls", "search_in"]
+__all__ = ["ASGIApp", "Plan", "attribute", "has_controls", "search_in", "server_of"]
 
 ASGIApp = Callable[..., Any]
 
@@ -39,6 +39,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     mode: ServerMode = ServerMode.SIMULATION
     max_concurrent_envs: int | None = None
     control_token: str | None = None
+    mcp_token: str | None = None
+    allowed_hosts: tuple[str, ...] | None = None
+    allowed_origins: tuple[str, ...] | None = None
 
     def app(self) -> ASGIApp:
         """Find the target and make it an ASGI app.
@@ -80,6 +83,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             mode=self.mode,
             max_concurrent_envs=self.max_concurrent_envs,
             control_token=self.control_token,
+            mcp_token=self.mcp_token,
+            allowed_hosts=self.allowed_hosts,
+            allowed_origins=self.allowed_origins,
         )
 
 
@@ -90,6 +96,9 @@ def _exported(plan: Plan) -> Iterator[None]:
         "OPENENV_MODE": plan.mode.value,
         "MAX_CONCURRENT_ENVS": plan.max_concurrent_envs,
         "OPENENV_CONTROL_TOKEN": plan.control_token,
+        "OPENENV_MCP_TOKEN": plan.mcp_token,
+        "OPENENV_ALLOWED_HOSTS": plan.allowed_hosts and " ".join(plan.allowed_hosts),
+        "OPENENV_ALLOWED_ORIGINS": plan.allowed_origins and " ".join(plan.allowed_origins),
     }
     before = dict(os.environ)
     os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
@@ -99,6 +108,12 @@ def _exported(plan: Plan) -> Iterator[None]:
         for name in settings:
             os.environ.pop(name, None)
         os.environ.update(before)
+
+
+def server_of(app: ASGIApp) -> HTTPEnvServer | None:
+    """The server behind an app that `create_app` made."""
+    found = getattr(getattr(app, "state", None), "server", None)
+    return found if isinstance(found, HTTPEnvServer) else None
 
 
 def has_controls(app: ASGIApp) -> bool:

@@ -1,8 +1,8 @@
 """`openenv-lite serve`: one environment on a socket, by one process or several."""
 
 import contextlib
-import logging
 import os
+import secrets
 import socket
 from typing import Any
 
@@ -10,8 +10,13 @@ import click
 import msgspec
 import uvicorn
 
-from openenv_lite.cli.arguments import control_token_option, env_option
-from openenv_lite.cli.loading import ASGIApp, Plan, has_controls
+from openenv_lite.cli.arguments import (
+    control_token_option,
+    env_option,
+    log_at,
+    log_level_option,
+)
+from openenv_lite.cli.loading import ASGIApp, Plan, has_controls, server_of
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.types import ServerMode
 
@@ -20,7 +25,8 @@ __all__ = ["serve", "worker_app"]
 _PLAN = "OPENENV_LITE_PLAN"
 """Variable in which the plan travels to worker processes, as JSON."""
 
-_LEVELS = ("critical", "error", "warning", "info", "debug")
+_KEY = "OPENENV_MCP_KEY"
+"""Variable that seals what one worker gives to an MCP client and another gets back."""
 
 _UVICORN: dict[str, Any] = {
     "ws": "websockets-sansio",
@@ -83,26 +89,46 @@ _WORKERS_WARNING = (
 )
 @control_token_option
 @click.option(
-    "--log-level",
-    type=click.Choice(_LEVELS),
-    default="warning",
-    envvar="LOG_LEVEL",
-    show_default=True,
+    "--mcp-token",
+    envvar="OPENENV_MCP_TOKEN",
     show_envvar=True,
+    help="Bearer token that /mcp and /ws then want of everybody. Prefer the variable.",
 )
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    envvar="OPENENV_ALLOWED_HOSTS",
+    show_envvar=True,
+    help="A name that /mcp and /ws may be called by; * for any. May be given several times.",
+)
+@click.option(
+    "--allowed-origin",
+    "allowed_origins",
+    multiple=True,
+    metavar="SCHEME://HOST[:PORT]",
+    envvar="OPENENV_ALLOWED_ORIGINS",
+    show_envvar=True,
+    help="A web page that may call /mcp and /ws. May be given several times.",
+)
+@log_level_option
 def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
     """Serve TARGET over HTTP, WebSocket and MCP.
 
     TARGET is a module, a module:name (an environment class, a factory, a function that returns a
     class, or an ASGI app), or a folder with an openenv.yaml.
     """
-    _log(options["log_level"])
+    log_at(options["log_level"])
     plan = Plan(
         target=target,
         arguments=arguments,
         mode=ServerMode(options["mode"]),
         max_concurrent_envs=options["max_concurrent_envs"],
         control_token=options["control_token"],
+        mcp_token=options["mcp_token"],
+        allowed_hosts=options["allowed_hosts"] or None,
+        allowed_origins=options["allowed_origins"] or None,
     )
     app = plan.app()
     if options["workers"] > 1:
@@ -114,12 +140,8 @@ def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
 def worker_app() -> ASGIApp:
     """The app of one worker process, made from the plan its parent left."""
     level, plan = msgspec.json.decode(os.environ[_PLAN], type=tuple[str, Plan])
-    _log(level)
+    log_at(level)
     return plan.app()
-
-
-def _log(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
 
 
 def _serve_on_path(plan: Plan, app: ASGIApp, options: dict[str, Any]) -> None:
@@ -146,6 +168,7 @@ def _run(plan: Plan, app: ASGIApp, options: dict[str, Any], **address: Any) -> N
     if options["workers"] == 1:
         uvicorn.run(app, **shared)
         return
+    os.environ[_KEY] = os.environ.get(_KEY) or secrets.token_urlsafe(32)
     os.environ[_PLAN] = msgspec.json.encode((options["log_level"], plan)).decode()
     uvicorn.run(
         "openenv_lite.cli.serve:worker_app", factory=True, workers=options["workers"], **shared
@@ -154,7 +177,7 @@ def _run(plan: Plan, app: ASGIApp, options: dict[str, Any], **address: Any) -> N
 
 def _announce(plan: Plan, app: ASGIApp, address: str) -> None:
     """One line, about what the app turned out to be."""
-    server = getattr(getattr(app, "state", None), "server", None)
+    server = server_of(app)
     what = plan.target if server is None else f"{server.blueprint.name} ({plan.target})"
     mode = ServerMode.SIMULATION if has_controls(app) else plan.mode
     click.echo(f"Serving {what} in {mode.value} mode on {address}")

@@ -21,6 +21,9 @@ from openenv_lite.mcp.revisions import HANDSHAKE
 
 __all__ = ["Inbound", "Service"]
 
+_STAYS = "openenv"
+"""Key of the streams of OpenEnv's dialect, where a client that leaves does not end its call."""
+
 _HANDSHAKE = {each.name for each in HANDSHAKE}
 
 
@@ -74,7 +77,7 @@ class Service:
 
     def _in_dialect(self, inbound: Inbound) -> Stream:
         answer = self.dialect.answer_bytes(inbound.body, Caller(None, inbound.principal))
-        return self.answering.follow(Stream(), answer)
+        return self.answering.follow(Stream(_STAYS), answer)
 
     def _with_handshake(self, inbound: Inbound) -> Answer | Stream:
         conversation = self._conversation(inbound)

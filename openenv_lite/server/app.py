@@ -74,9 +74,13 @@ class HTTPEnvServer:
 
     def routes(self, mode: ServerMode | str = ServerMode.SIMULATION) -> list[BaseRoute]:
         """The routes of this environment in a mode, to be mounted wherever you like."""
+        return routes_of(self.service(mode), self._guard, self.settings)
+
+    def service(self, mode: ServerMode | str) -> Service:
+        """What answers MCP clients in a mode, whatever carries their messages."""
         service = Service(Site(self.pool, _mode(mode), self._site_settings()))
         self._services.append(service)
-        return routes_of(service, self._guard, self.settings)
+        return service
 
     def _site_settings(self) -> SiteSettings:
         described = self.blueprint.described
@@ -146,7 +150,8 @@ def create_app(
         mode: By default what `OPENENV_MODE` says, else simulation.
         settings: Arguments of `HTTPEnvServer` and fields of `ServerSettings`. Where one is not
             given, `MAX_CONCURRENT_ENVS`, `SESSION_IDLE_TIMEOUT_S`, `OPENENV_CONTROL_TOKEN`,
-            `OPENENV_MCP_TOKEN` and `OPENENV_MCP_KEY` of the process's environment count.
+            `OPENENV_MCP_TOKEN`, `OPENENV_MCP_KEY`, `OPENENV_ALLOWED_HOSTS` and
+            `OPENENV_ALLOWED_ORIGINS` (a blank between two) of the process's environment count.
     """
     given = {**_from_environment(), **{k: v for k, v in settings.items() if v is not None}}
     server = HTTPEnvServer(env, action_cls, observation_cls, **given)
@@ -164,6 +169,8 @@ def _from_environment() -> dict[str, Any]:
         "control_token": ("OPENENV_CONTROL_TOKEN", str),
         "mcp_token": ("OPENENV_MCP_TOKEN", str),
         "mcp_key": ("OPENENV_MCP_KEY", str),
+        "allowed_hosts": ("OPENENV_ALLOWED_HOSTS", str.split),
+        "allowed_origins": ("OPENENV_ALLOWED_ORIGINS", str.split),
     }
     found = {}
     for name, (variable, read) in readers.items():

@@ -4,6 +4,7 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -60,6 +61,60 @@ def test_several_workers_serve_one_port_and_a_warning_tells_the_price() -> None:
         server.process.terminate()
         assert server.process.stderr is not None
         assert "Sessions live in one process" in server.process.stderr.read()
+
+
+@pytest.mark.parametrize("target", ["echo_env", "envs/echo_env"])
+def test_a_class_and_a_ready_app_hear_who_may_call_their_mcp(target: str) -> None:
+    door = ("--allowed-host", "tools.example.com", "--allowed-origin", "https://app.example.com")
+    with serving(target, *door, OPENENV_MCP_TOKEN=TOKEN) as server:
+
+        def status(**headers: str) -> int:
+            call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+            return httpx.post(f"{server.url}/mcp", json=call, headers=headers).status_code
+
+        known = {"Host": "tools.example.com", "Authorization": f"Bearer {TOKEN}"}
+        assert status(**known) == 200
+        assert status(**known, Origin="https://app.example.com") == 200
+        assert status(**known, Origin="https://other.example.com") == 403
+        assert status(**{**known, "Host": "localhost"}) == 421
+        assert status(**{**known, "Authorization": "Bearer x"}) == 401
+
+
+def test_a_setting_that_cannot_be_is_told_in_one_line() -> None:
+    result = run("serve", "echo_env", "--mcp-token", "short")
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+    assert "mcp_token" in result.stderr
+
+
+def test_one_worker_knows_what_another_has_sealed() -> None:
+    with serving("tests.cli.asking:Asking", "--mode", "production", "--workers", "2") as server:
+        _answers(lambda: httpx.get(f"{server.url}/health"))
+        deadline = time.monotonic() + 30
+        asked_by, answered_by = "", ""
+        while asked_by == answered_by:  # each call is a connection, for whichever worker takes it
+            assert time.monotonic() < deadline, "only one worker takes connections"
+            asked = _call(server.url)
+            asked_by = asked["inputRequests"]["sure"]["params"]["message"]
+            answer = {"sure": {"action": "accept", "content": {"ok": True}}}
+            again = {"inputResponses": answer, "requestState": asked["requestState"]}
+            answered_by = _call(server.url, **again)["content"][0]["text"]
+
+
+def _call(url: str, **more: object) -> Any:
+    prefix = "io.modelcontextprotocol/"
+    capabilities = {f"{prefix}clientCapabilities": {"elicitation": {}}}
+    meta = {f"{prefix}protocolVersion": "2026-07-28", **capabilities}
+    params = {"name": "ask", "arguments": {}, "_meta": meta, **more}
+    headers = {
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "ask",
+        "Accept": "application/json, text/event-stream",
+    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    reply = httpx.post(f"{url}/mcp", json=body, headers=headers).json()
+    assert "result" in reply, reply
+    return reply["result"]
 
 
 def test_ends_when_told_to_even_with_a_session_open() -> None:
