@@ -1,9 +1,10 @@
 """One request under way, as the tool behind it sees its client."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 from openenv_lite.context import InputRequired, LogLevel, Question
 from openenv_lite.conversation.client import Client, lacking
@@ -13,7 +14,6 @@ from openenv_lite.errors import CapabilityError
 from openenv_lite.mcp import messages
 from openenv_lite.mcp.headers import Headers
 from openenv_lite.mcp.messages import Identity
-from openenv_lite.mcp.params import Params
 
 __all__ = ["Call", "StatelessCall"]
 
@@ -21,42 +21,32 @@ MOST_PENDING = 1000
 """Notifications from a thread that may wait for the event loop; what a tool says beyond is lost."""
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """Carries what a tool says to the client of its request.
 
-    Args:
+    Attributes:
         identity: The request's id.
         method: The request's.
         client: Who asked.
         params: What the method takes.
         tenant: The environment it acts in.
-
-    Attributes:
+        arguments: What a tool gets, where that is not all that the request says.
+        round: How often the same request was begun before, and asked something.
         outlet: Where messages before the answer go, once it is open.
         early: Messages from before that.
-        arguments: What a tool gets, where that is not all that the request says.
     """
 
+    identity: Identity
+    method: str
+    client: Client
+    params: Any
+    tenant: Tenant
     arguments: dict[str, Any] | None = None
-
-    def __init__(
-        self, identity: Identity, method: str, client: Client, params: Params, tenant: Tenant
-    ) -> None:
-        self.identity = identity
-        self.method = method
-        self.client = client
-        self.params: Any = params
-        self.tenant = tenant
-        self.outlet: Stream | None = None
-        self.early: list[bytes] = []
-        self._pending = 0
-        self._loop = asyncio.get_running_loop()
-        self._loop_thread = threading.get_ident()
-
-    @property
-    def is_retry(self) -> bool:
-        """Whether the same request was begun before, and comes again with answers."""
-        return False
+    round: int = 0
+    outlet: Stream | None = None
+    early: list[bytes] = []
+    _pending: int = 0
+    _loop: asyncio.AbstractEventLoop = msgspec.field(default_factory=asyncio.get_running_loop)
 
     @property
     def capabilities(self) -> Mapping[str, Any]:
@@ -77,7 +67,7 @@ class Call:
         if method == "notifications/progress":
             params = {"progressToken": self.params.meta.progress_token, **params}
         body = messages.message(method, params)
-        if threading.get_ident() == self._loop_thread:
+        if _running_loop() is self._loop:
             self.put(body)
         elif self._pending < MOST_PENDING:
             self._pending += 1
@@ -117,25 +107,26 @@ class Call:
             )
 
 
-class StatelessCall(Call):
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """That of this thread."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class StatelessCall(Call, eq=False):
     """A request of 2026-07-28: it asks by ending, and knows the answers when it comes again.
 
     Attributes:
         answers: What the client has answered so far, by key.
-        round: How often it has been asked something.
         headers: Of the request; None on transports that have none.
         make_stream: Makes what carries the messages.
     """
 
-    answers: Mapping[str, Any] = {}
-    round: int = 0
+    answers: dict[str, Any] = {}
     headers: Headers | None = None
     make_stream: Callable[[], Stream] = Stream
-
-    @property
-    def is_retry(self) -> bool:
-        """Whether it was asked something before."""
-        return self.round > 0
 
     def open(self) -> Stream:
         """A stream that ends with its reader."""

@@ -9,7 +9,7 @@ import msgspec
 from openenv_lite import codec
 from openenv_lite.conversation.answering import Answering
 from openenv_lite.conversation.client import Client
-from openenv_lite.conversation.handshake import Conversation, SessionCall
+from openenv_lite.conversation.handshake import Conversation, call_in
 from openenv_lite.conversation.refusals import ACCEPTED, as_error, refusal
 from openenv_lite.conversation.site import Site
 from openenv_lite.conversation.stream import Answer, Stream
@@ -136,7 +136,7 @@ class Conversations:
             params = params_of(name, message.params)
         except OpenEnvError as error:
             return as_error(identity, error)
-        call = SessionCall(conversation, identity, name, params)
+        call = call_in(conversation, identity, name, params)
         call.is_part = in_batch
         return self._answering.respond(call)
 

@@ -16,10 +16,9 @@ from openenv_lite.errors import InvalidAnswerError, SessionClosedError
 from openenv_lite.life import CLOSED_CHANGE, Change
 from openenv_lite.mcp import messages
 from openenv_lite.mcp.messages import Identity, Message
-from openenv_lite.mcp.params import Params
 from openenv_lite.session import Session
 
-__all__ = ["Conversation", "SessionCall"]
+__all__ = ["Conversation", "SessionCall", "call_in"]
 
 MOST_STREAMS = 32
 """Streams that a client may come back to; of those that ended, the oldest are forgotten."""
@@ -152,21 +151,16 @@ class Conversation:
             await self.tenant.close()
 
 
-class SessionCall(Call):
+class SessionCall(Call, eq=False, kw_only=True):
     """A request within a conversation: it asks the client and waits.
 
     Attributes:
         is_part: It came in a batch, whose stream carries its messages too.
     """
 
-    is_part = False
-
-    def __init__(
-        self, conversation: Conversation, identity: Identity, method: str, params: Params
-    ) -> None:
-        super().__init__(identity, method, conversation.client, params, conversation.tenant)
-        self.conversation = conversation
-        self._left_early = False
+    conversation: Conversation
+    is_part: bool = False
+    _left_early: bool = False
 
     def open(self) -> Stream:
         """A stream that the client may come back to, and a call that it may cancel."""
@@ -191,3 +185,17 @@ class SessionCall(Call):
         if self.outlet is not None:
             self.outlet.leave()
         self._left_early = True
+
+
+def call_in(
+    conversation: Conversation, identity: Identity, method: str, params: Any
+) -> SessionCall:
+    """A request of this client's."""
+    return SessionCall(
+        identity,
+        method,
+        conversation.client,
+        params,
+        conversation.tenant,
+        conversation=conversation,
+    )

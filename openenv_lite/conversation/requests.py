@@ -114,7 +114,7 @@ class Requests:
         if isinstance(call, StatelessCall) and call.headers is not None:
             self._check_headers(call.headers, tool, call.params.arguments)
         arguments = call.params.arguments if call.arguments is None else call.arguments
-        return session.use(tool, arguments, call, call.is_retry)
+        return session.use(tool, arguments, call, call.round > 0)
 
     def _check_headers(self, given: Headers, tool: Tool, arguments: dict[str, Any]) -> None:
         repeats = self._repeated.get(tool)

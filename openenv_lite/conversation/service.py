@@ -1,15 +1,15 @@
 """MCP over any transport: a client's bytes to an answer, or to a stream that ends with one."""
 
-from typing import NamedTuple
+import msgspec
 
 from openenv_lite.conversation.answering import Answering
-from openenv_lite.conversation.call import StatelessCall
+from openenv_lite.conversation.call import Call, StatelessCall
 from openenv_lite.conversation.conversations import Conversations
 from openenv_lite.conversation.dialect import Caller, OpenEnvDialect
-from openenv_lite.conversation.handshake import Conversation
+from openenv_lite.conversation.handshake import Conversation, call_in
 from openenv_lite.conversation.refusals import ACCEPTED, refusal
 from openenv_lite.conversation.site import Site
-from openenv_lite.conversation.stateless import names_revision, read_call, remember
+from openenv_lite.conversation.stateless import names_revision, plain_call, read_call, remember
 from openenv_lite.conversation.stream import Answer, Stream
 from openenv_lite.conversation.tenant import Guest
 from openenv_lite.errors import InvalidMessageError, OpenEnvError
@@ -17,17 +17,18 @@ from openenv_lite.mcp import messages
 from openenv_lite.mcp.headers import SESSION, VERSION, Headers, trimmed
 from openenv_lite.mcp.messages import Message
 from openenv_lite.mcp.params import Retry
-from openenv_lite.mcp.revisions import HANDSHAKE
+from openenv_lite.mcp.revisions import HANDSHAKE, STATELESS
 
 __all__ = ["Inbound", "Service"]
 
 _STAYS = "openenv"
 """Key of the streams of OpenEnv's dialect, where a client that leaves does not end its call."""
 
-_HANDSHAKE = {each.name for each in HANDSHAKE}
+_HANDSHAKE = {each.name.encode() for each in HANDSHAKE}
+_STATELESS = STATELESS.name.encode()
 
 
-class Inbound(NamedTuple):
+class Inbound(msgspec.Struct, frozen=True):
     """A message that came by itself, as over HTTP."""
 
     body: bytes
@@ -53,6 +54,9 @@ class Service:
     def receive(self, inbound: Inbound) -> Answer | Stream:
         """The answer to a message, whose revision the headers tell, or else the body."""
         try:
+            call = self._plain_call(inbound)
+            if call is not None:
+                return self.answering.respond(call)
             version = trimmed(inbound.headers, VERSION)
             if version in _HANDSHAKE or (version is None and SESSION in inbound.headers):
                 return self._with_handshake(inbound)
@@ -61,6 +65,20 @@ class Service:
             return self._stateless(inbound, messages.read(inbound.body))
         except OpenEnvError as error:
             return refusal(messages.identity_of(inbound.body), error)
+
+    def _plain_call(self, inbound: Inbound) -> Call | None:
+        """A tool call in which all is as usual; else None, and the long way tells what is not."""
+        found = messages.tool_call(inbound.body)
+        if found is None or inbound.session_id is not None:
+            return None
+        headers, principal = inbound.headers, inbound.principal
+        if headers.get(VERSION) == _STATELESS:
+            return plain_call(found, headers, principal, self.site.common(principal))
+        if headers.get(VERSION) in _HANDSHAKE and SESSION in headers:
+            identity = headers[SESSION].decode("latin-1")
+            conversation = self.conversations.find(identity, principal)
+            return call_in(conversation, found.id, found.method, found.params)
+        return None
 
     def _without_version(self, inbound: Inbound) -> Answer | Stream:
         try:

@@ -76,11 +76,14 @@ def read_call(
     method_of(name, STATELESS)
     if fault is not None:
         raise fault
-    level = None if meta.log_level is UNSET else meta.log_level
-    client = Client(STATELESS, meta.capabilities, level, principal)
-    call = StatelessCall(message.identity, name, client, found, tenant)
-    call.headers = repeated
-    return call
+    return _call(message.identity, name, found, repeated, principal, tenant)
+
+
+def plain_call(
+    found: ToolCall, repeated: Headers, principal: str | None, tenant: Tenant
+) -> StatelessCall | None:
+    """A tool call that `read_call` has nothing to say against, and that brings no answers."""
+    asked = found.params
 
 
 def _params(name: str, raw: msgspec.Raw) -> tuple[Any, InvalidArgumentsError | None]:

@@ -5,13 +5,15 @@ import collections
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, NamedTuple
 
+import msgspec
+
 __all__ = ["PULSE", "Answer", "Event", "Stream"]
 
 MOST_KEPT = 256
 """Messages that a stream keeps for a client that is away; older ones are lost to it."""
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """The end of a request: bytes to send back, or None where nothing is said."""
 
     body: bytes | None
@@ -119,11 +121,18 @@ class Stream:
         self.finish(await answering)
 
     async def only_answer(self) -> Answer | None:
-        """The answer, where nothing comes before it; None as soon as something does."""
-        self._reading = object()
-        while self.answer is None and not self._number and self._leave_after is None:
-            await self._news
+        """The answer, where nothing comes before it; None as soon as something does.
+
+        Whoever waits is a reader: afterwards `is_read` tells whether it was lost meanwhile.
+        """
+        me = self._reading = object()
+        while self._reading is me and self._is_silent:
+            await asyncio.wait({self._news})
         return self.answer if self._number <= 1 else None
+
+    @property
+    def _is_silent(self) -> bool:
+        return self.answer is None and not self._number and self._leave_after is None
 
     async def read(
         self, after: int | None = None, pulse_s: float | None = None
@@ -140,14 +149,14 @@ class Stream:
         self._wake()
         self._seen = self._seen if after is None else after
         try:
-            while self._reading is me:
-                ready = [each for each in self._events if each.number > self._seen]
-                for event in ready:
+            while self._reading is me and not self._is_to_leave:
+                event = next((each for each in self._events if each.number > self._seen), None)
+                if event is not None:
                     self._seen = event.number
                     yield event
-                if self._is_to_leave or (not ready and self.answer is not None):
+                elif self.answer is not None:
                     return
-                if not ready and not (await asyncio.wait({self._news}, timeout=pulse_s))[0]:
+                elif not (await asyncio.wait({self._news}, timeout=pulse_s))[0]:
                     yield PULSE
         finally:
             if self._reading is me:
@@ -167,5 +176,6 @@ class Stream:
                 yield event
 
     def _wake(self) -> None:
-        self._news.set_result(None)
+        if not self._news.done():
+            self._news.set_result(None)
         self._news = asyncio.get_running_loop().create_future()

@@ -7,10 +7,12 @@ from msgspec import UNSET, UnsetType
 
 from openenv_lite import codec
 from openenv_lite.errors import InvalidJSONError, InvalidMessageError, OpenEnvError
+from openenv_lite.mcp.params import CallTool
 
 __all__ = [
     "Identity",
     "Message",
+    "ToolCall",
     "error_reply",
     "identity_of",
     "is_batch",
@@ -18,6 +20,7 @@ __all__ = [
     "read",
     "read_batch",
     "reply",
+    "tool_call",
 ]
 
 Identity = int | str
@@ -54,6 +57,15 @@ class Message(msgspec.Struct):
         return self.method is not UNSET and self.id is UNSET
 
 
+class ToolCall(msgspec.Struct):
+    """A request `tools/call` with all that is in it."""
+
+    jsonrpc: Literal["2.0"]
+    method: Literal["tools/call"]
+    id: Identity
+    params: CallTool
+
+
 class _Reply(msgspec.Struct):
     jsonrpc: str
     id: Identity | None
@@ -61,6 +73,7 @@ class _Reply(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Message).decode
+_decode_tool_call = msgspec.json.Decoder(ToolCall).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -87,6 +100,14 @@ def read(body: bytes | str | msgspec.Raw) -> Message:
     elif found.id is None:
         raise InvalidMessageError("Invalid request: the id of a request is a string or an integer")
     return found
+
+
+def tool_call(body: bytes) -> ToolCall | None:
+    """By far the most frequent message, in one pass; None if it is another, or has a fault."""
+    try:
+        return _decode_tool_call(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _check_response(found: Message) -> None:

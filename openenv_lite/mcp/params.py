@@ -30,7 +30,7 @@ __all__ = [
 PREFIX = "io.modelcontextprotocol/"
 
 
-class Meta(msgspec.Struct):
+class Meta(msgspec.Struct, frozen=True):
     """What every request may say about itself; on 2026-07-28 revision and capabilities must be."""
 
     progress_token: int | str | UnsetType = field(default=UNSET, name="progressToken")
@@ -42,10 +42,13 @@ class Meta(msgspec.Struct):
     log_level: LogLevel | UnsetType = field(default=UNSET, name=f"{PREFIX}logLevel")
 
 
+_NO_META = Meta()
+
+
 class Params(msgspec.Struct, rename="camel"):
     """The part that all methods share."""
 
-    meta: Meta = field(default_factory=Meta, name="_meta")
+    meta: Meta = field(default=_NO_META, name="_meta")
 
 
 class Retry(Params):

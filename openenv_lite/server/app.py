@@ -10,6 +10,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 from openenv_lite.blueprint import Blueprint
 from openenv_lite.clock import Clock
@@ -19,7 +20,7 @@ from openenv_lite.errors import ConfigurationError
 from openenv_lite.pool import Pool, PoolSettings, PoolStatistics
 from openenv_lite.server.failures import http_exception
 from openenv_lite.server.guard import Guard
-from openenv_lite.server.routes import routes_of
+from openenv_lite.server.routes import MCP_PATH, McpRoute, routes_of
 from openenv_lite.server.settings import ServerSettings
 from openenv_lite.types import ServerMode
 
@@ -133,6 +134,21 @@ class HTTPEnvServer:
         await self.pool.aclose()
 
 
+class _App(Starlette):
+    """Sends what is for `/mcp` straight to its endpoint, unless somebody put something before it.
+
+    The way through Starlette would take longer than all that the endpoint does.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == MCP_PATH and not self.user_middleware:
+            first = self.router.routes[0]
+            if isinstance(first, McpRoute):
+                await first.endpoint(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     env: Callable[[], Any],
     action_cls: Any = None,
@@ -155,7 +171,7 @@ def create_app(
     """
     given = {**_from_environment(), **{k: v for k, v in settings.items() if v is not None}}
     server = HTTPEnvServer(env, action_cls, observation_cls, **given)
-    app = Starlette(exception_handlers={HTTPException: http_exception})
+    app = _App(exception_handlers={HTTPException: http_exception})
     app.router.redirect_slashes = False
     server.register_routes(app, mode or os.environ.get("OPENENV_MODE") or ServerMode.SIMULATION)
     app.state.server = server

@@ -3,6 +3,7 @@
 import functools
 from typing import NamedTuple
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from openenv_lite.conversation.handshake import Conversation
@@ -19,13 +20,17 @@ from openenv_lite.mcp.headers import SESSION, VERSION, Headers, trimmed
 from openenv_lite.mcp.revisions import STATELESS
 from openenv_lite.server.authorization import Refusal, Verdict
 from openenv_lite.server.guard import Guard
-from openenv_lite.server.replies import refuse, relay, respond, resume, tell
+from openenv_lite.server.replies import refuse, relay, resume, tell
 from openenv_lite.server.requests import headers_of, query
 
 __all__ = ["McpEndpoint"]
 
-_ALLOW_POST = (b"allow", b"POST")
 _JSON, _EVENTS = b"application/json", b"text/event-stream"
+_NOT_ALLOWED = Refusal(
+    405,
+    b'{"detail":"Method Not Allowed"}',
+    [(b"content-type", _JSON), (b"content-length", b"31"), (b"allow", b"POST")],
+)
 
 
 class _Request(NamedTuple):
@@ -51,52 +56,45 @@ class McpEndpoint:
         self._service = service
         self._guard = guard
         self._max_bytes = max_bytes
-        self._methods = {"POST": self._post, "GET": self._get, "DELETE": self._delete}
+        self._others = {"GET": self._get, "DELETE": self._delete}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         headers = headers_of(scope)
         verdict: Verdict = self._guard.check(headers, scope)
-        if verdict is None and self._guard.decides_now:
-            verdict = self._guard.authorize_now(headers, scope)
-        elif verdict is None:
+        if verdict is None and self._guard.wants_token:
             verdict = await self._guard.authorize(headers, scope)
         if isinstance(verdict, Refusal):
             await refuse(send, verdict)
             return
         principal = verdict.subject if verdict is not None else None
-        request = _Request(scope, receive, send, headers, principal)
         try:
-            await self._methods.get(scope["method"], _not_allowed)(request)
+            if scope["method"] != "POST":
+                other = self._others.get(scope["method"], _not_allowed)
+                await other(_Request(scope, receive, send, headers, principal))
+                return
+            _check_kinds(headers)
+            body = await self._body(receive)
+            taken = self._service.receive(
+                Inbound(body, headers, principal, query(scope, "session_id"))
+            )
         except OpenEnvError as error:
-            await tell(send, refusal(None, error))
-
-    async def _post(self, request: _Request) -> None:
-        """Take in a message."""
-        headers = request.headers
-        if not _is(headers.get(b"content-type", _JSON), _JSON):
-            raise NotJSONError("Send JSON, and say so: Content-Type: application/json")
-        if VERSION in headers or SESSION in headers:
-            _require(headers, _JSON, _EVENTS)
-        body = await self._body(request.receive)
-        if body is None:
+            taken = refusal(None, error)
+        except ClientDisconnect:
             return  # nobody is left to be answered
-        session_id = query(request.scope, "session_id")
-        taken = self._service.receive(Inbound(body, headers, request.principal, session_id))
         if isinstance(taken, Answer):
-            await tell(request.send, taken)
+            await tell(send, taken)
         else:
-            await relay(taken, request.receive, request.send)
+            await relay(taken, receive, send)
 
-    async def _body(self, receive: Receive) -> bytes | None:
-        """The whole body; None where the client broke off."""
+    async def _body(self, receive: Receive) -> bytes:
+        """The whole body."""
         body = b""
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return None
-            chunk: bytes = message.get("body", b"")
-            body += chunk
+                raise ClientDisconnect
+            body += message.get("body", b"")
             if len(body) > self._max_bytes:
                 raise MessageTooLargeError(f"The body is longer than {self._max_bytes} bytes")
             if not message.get("more_body"):
@@ -109,6 +107,8 @@ class McpEndpoint:
             return
         _require(request.headers, _EVENTS)
         conversation = self._conversation(request)
+        if await self._body(request.receive) is None:
+            return
         last_event = trimmed(request.headers, b"last-event-id")
         stream, after = self._service.conversations.resume(conversation, last_event)
         await resume(stream, after, request.receive, request.send)
@@ -119,7 +119,7 @@ class McpEndpoint:
             await _not_allowed(request)
             return
         await self._service.conversations.end(self._conversation(request))
-        await respond(request.send, 200, b"", [])
+        await tell(request.send, Answer(None))
 
     def _conversation(self, request: _Request) -> Conversation:
         identity = trimmed(request.headers, SESSION) or ""
@@ -134,6 +134,14 @@ def _has_session(headers: Headers) -> bool:
 def _is(given: bytes, kind: bytes) -> bool:
     """Whether a media type, its parameters aside, is this one."""
     return given.partition(b";")[0].strip().lower() == kind
+
+
+def _check_kinds(headers: Headers) -> None:
+    """What comes is JSON, and the client takes what may go back."""
+    if not _is(headers.get(b"content-type", _JSON), _JSON):
+        raise NotJSONError("Send JSON, and say so: Content-Type: application/json")
+    if VERSION in headers or SESSION in headers:
+        _require(headers, _JSON, _EVENTS)
 
 
 def _require(headers: Headers, *kinds: bytes) -> None:
@@ -152,5 +160,4 @@ def _takes(accept: bytes, kinds: tuple[bytes, ...]) -> bool:
 
 
 async def _not_allowed(request: _Request) -> None:
-    body = b'{"detail":"Method Not Allowed"}'
-    await respond(request.send, 405, body, [(b"content-type", _JSON), _ALLOW_POST])
+    await refuse(request.send, _NOT_ALLOWED)

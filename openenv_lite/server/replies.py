@@ -9,7 +9,7 @@ from starlette.types import Receive, Send
 from openenv_lite.conversation.stream import PULSE, Answer, Event, Stream
 from openenv_lite.server.authorization import Refusal
 
-__all__ = ["Headers", "refuse", "relay", "respond", "resume", "tell"]
+__all__ = ["Headers", "refuse", "relay", "resume", "tell"]
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -27,14 +27,6 @@ _STREAM: Headers = [
 ]
 
 
-async def respond(send: Send, status: int, body: bytes, headers: Headers) -> None:
-    """Send a whole response."""
-    length = (b"content-length", str(len(body)).encode())
-    start = {"type": "http.response.start", "status": status, "headers": [length, *headers]}
-    await send(start)
-    await send({"type": "http.response.body", "body": body})
-
-
 async def refuse(send: Send, refusal: Refusal) -> None:
     """Send a refusal, which is a response as it stands."""
     start = {"status": refusal.status, "headers": refusal.headers}
@@ -44,10 +36,14 @@ async def refuse(send: Send, refusal: Refusal) -> None:
 
 async def tell(send: Send, answer: Answer) -> None:
     """Send an answer as JSON."""
-    headers = [_JSON] if answer.body is not None else []
+    body = answer.body or b""
+    headers = [(b"content-length", b"%d" % len(body))]
+    if body:
+        headers.append(_JSON)
     if answer.session_id is not None:
         headers.append((b"mcp-session-id", answer.session_id.encode()))
-    await respond(send, answer.status, answer.body or b"", headers)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def relay(stream: Stream, receive: Receive, send: Send) -> None:
@@ -57,6 +53,8 @@ async def relay(stream: Stream, receive: Receive, send: Send) -> None:
     """
     async with _watching(stream, receive):
         answer = await stream.only_answer()
+        if not stream.is_read:
+            return  # nobody is left to be answered
         if answer is None:
             await follow(stream, None, send)
         else:
@@ -73,8 +71,8 @@ async def _watching(stream: Stream, receive: Receive) -> AsyncIterator[None]:
 
 
 async def _until_gone(stream: Stream, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    if (await receive())["type"] != "http.disconnect":
+        return  # a host that has more to say after the whole body cannot be watched
     if stream.key:
         stream.lose_reader()
     else:

@@ -23,7 +23,13 @@ from openenv_lite.server.settings import ServerSettings
 from openenv_lite.server.ws import WebSocketEndpoint
 from openenv_lite.types import ServerMode
 
-__all__ = ["routes_of"]
+__all__ = ["MCP_PATH", "McpRoute", "routes_of"]
+
+MCP_PATH = "/mcp"
+
+
+class McpRoute(Route):
+    """Where an `McpEndpoint` is."""
 
 
 def routes_of(service: Service, guard: Guard, settings: ServerSettings) -> list[BaseRoute]:
@@ -57,8 +63,8 @@ def routes_of(service: Service, guard: Guard, settings: ServerSettings) -> list[
         route("/docs", information.docs, shown=False),
     ]
     mcp: list[BaseRoute] = [
-        Route("/mcp", McpEndpoint(service, guard, limit), include_in_schema=False),
-        WebSocketRoute("/mcp", McpSocketEndpoint(service, guard, settings)),
+        McpRoute(MCP_PATH, McpEndpoint(service, guard, limit), include_in_schema=False),
+        WebSocketRoute(MCP_PATH, McpSocketEndpoint(service, guard, settings)),
     ]
     controls = trainer if mode is ServerMode.SIMULATION else []
     information.routes = [*mcp, *controls, *everyone, *_authorization(guard)]

@@ -102,7 +102,7 @@ def test_one_worker_knows_what_another_has_sealed() -> None:
 
 def _call(url: str, **more: object) -> Any:
     prefix = "io.modelcontextprotocol/"
-    capabilities = {f"{prefix}clientCapabilities": {"elicitation": {}}}
+    capabilities: dict[str, object] = {f"{prefix}clientCapabilities": {"elicitation": {}}}
     meta = {f"{prefix}protocolVersion": "2026-07-28", **capabilities}
     params = {"name": "ask", "arguments": {}, "_meta": meta, **more}
     headers = {
