@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
 from openenv_lite.content import Outcome
-from openenv_lite.context import Context
+from openenv_lite.context import IN_PROGRESS, Context
 from openenv_lite.errors import ConfigurationError, ExecutionError, ToolFailedError
 from openenv_lite.failures import offer_failure
 from openenv_lite.offers import Completion, Offer
@@ -31,7 +31,6 @@ class AgentSide:
 
     Attributes:
         tools: The registry behind `tool`; likewise `resources` and `prompts`.
-        context: Of the call in progress; outside of one, nobody listens to it.
         server_mode: The mode the environment is served in.
     """
 
@@ -42,7 +41,6 @@ class AgentSide:
     tools: ToolRegistry
     resources: ResourceRegistry
     prompts: PromptRegistry
-    context: Context
     server_mode: ServerMode
     run_function: Callable[..., Awaitable[Any]]
     """Calls a plain function with the keyword arguments given, where it belongs; a session sets it
@@ -56,11 +54,15 @@ class AgentSide:
         self.tools = ToolRegistry()
         self.resources = ResourceRegistry()
         self.prompts = PromptRegistry()
-        self.context = Context()
         self.run_function = _call_here
         self.run_coroutine = _run_here
         self._sources = {}
         self._connected = []
+
+    @property
+    def context(self) -> Context:
+        """Of the call in progress; outside of one, nobody listens to it."""
+        return IN_PROGRESS.get()
 
     @property
     def tool(self) -> ToolRegistry:
@@ -141,6 +143,10 @@ class AgentSide:
             waiting = functools.partial(self.invoke_tool, name, arguments, timeout_s)
             outcome: Outcome = self.run_coroutine(waiting)
             return outcome
+        return self.use(tool, arguments)
+
+    def use(self, tool: Tool, arguments: Mapping[str, Any]) -> Outcome:
+        """Call a plain tool here and now."""
         bound = tool.bind(arguments, self.context)
         try:
             return tool.outcome(tool.function(**bound))
@@ -200,7 +206,7 @@ class AgentSide:
     async def _perform(
         self,
         offer: Offer | Completion,
-        bound: dict[str, Any],
+        bound: Mapping[str, Any],
         shape: Callable[[Any], T],
         timeout_s: float | None = None,
     ) -> T:
@@ -216,7 +222,7 @@ class AgentSide:
             raise failure from error
 
     async def _within(
-        self, seconds: float, offer: Offer | Completion, bound: dict[str, Any]
+        self, seconds: float, offer: Offer | Completion, bound: Mapping[str, Any]
     ) -> Any:
         """Wait for an async function; only our own limit counts as its timing out."""
         allowance = self.context.allow(seconds)

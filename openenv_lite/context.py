@@ -6,8 +6,12 @@ see; it is `self.context` of the environment as well.
 
 import asyncio
 import contextlib
+import contextvars
+import itertools
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeVar, get_args
+
+import msgspec
 
 from openenv_lite import codec
 from openenv_lite.content import present
@@ -24,7 +28,9 @@ from openenv_lite.questions import (
 )
 
 __all__ = [
+    "IN_PROGRESS",
     "LOG_LEVELS",
+    "NOBODY",
     "SILENT",
     "Allowance",
     "Channel",
@@ -39,6 +45,7 @@ __all__ = [
     "Roots",
     "Sample",
     "Sampled",
+    "asked_in",
 ]
 
 T = TypeVar("T")
@@ -57,6 +64,19 @@ class InputRequired(BaseException):
     def __init__(self, questions: Mapping[str, Question]) -> None:
         super().__init__(f"Input required: {', '.join(questions)}")
         self.questions = questions
+
+
+def asked_in(error: BaseException) -> InputRequired | None:
+    """What a call asks that ends with this; several tasks of a group may ask side by side."""
+    if isinstance(error, InputRequired):
+        return error
+    if not isinstance(error, BaseExceptionGroup):
+        return None
+    parts = [asked_in(each) for each in error.exceptions]
+    if not all(parts):
+        return None
+    merged = [each.questions.items() for each in parts if each is not None]
+    return InputRequired(dict(itertools.chain(*merged)))
 
 
 class Channel(Protocol):
@@ -114,19 +134,12 @@ SILENT: Channel = _Silence()
 """Where nobody listens, as in a trainer's step."""
 
 
-class Context:
-    """The call in progress, as its author sees it. One a call.
+class Context(msgspec.Struct, eq=False):
+    """The call in progress, as its author sees it. One a call, made from where its words go."""
 
-    Args:
-        channel: Where its words go.
-    """
-
-    __slots__ = ("_allowance", "_asked", "_channel")
-
-    def __init__(self, channel: Channel = SILENT) -> None:
-        self._channel = channel
-        self._asked = 0
-        self._allowance: Allowance | None = None
+    _channel: Channel = SILENT
+    _asked: int = 0
+    _allowance: "Allowance | None" = None
 
     @property
     def capabilities(self) -> Mapping[str, Any]:
@@ -204,6 +217,14 @@ class Context:
         """Set the time that the call may take; its waits for the client do not count."""
         self._allowance = Allowance(seconds)
         return self._allowance
+
+
+NOBODY = Context()
+"""Of no call: nobody listens."""
+
+IN_PROGRESS: contextvars.ContextVar[Context] = contextvars.ContextVar("IN_PROGRESS", default=NOBODY)
+"""The call that a task or thread works for. What goes on after its call's end, when the environment
+serves somebody else already, speaks into the void and not to the newcomer."""
 
 
 class Allowance:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from openenv_lite import codec
-from openenv_lite.context import InputRequired
+from openenv_lite.context import InputRequired, asked_in
 from openenv_lite.errors import (
     CapabilityError,
     ExecutionError,
@@ -90,8 +90,13 @@ def tool_failure(name: str, error: BaseException, mode: ServerMode) -> ToolFaile
 
 def offer_failure(
     offer: Offer | Completion, error: BaseException, mode: ServerMode
-) -> OpenEnvError | None:
-    """The typed error for what an offered function raised; None where it goes on as it is."""
+) -> BaseException | None:
+    """The typed error for what an offered function raised; None where it goes on as it is.
+
+    Questions of several tasks in a group become one `InputRequired`.
+    """
+    if isinstance(error, BaseExceptionGroup) and (asked := asked_in(error)):
+        return asked
     is_tool = isinstance(offer, Tool)
     if isinstance(error, _TOLD_BY_TOOLS if is_tool else _TOLD_BY_OTHERS):
         keep_sendable(error)

@@ -6,6 +6,7 @@ time, in the order in which they were asked.
 
 import asyncio
 import concurrent.futures
+import contextvars
 import logging
 import queue
 import threading
@@ -16,7 +17,7 @@ from typing import Any, NoReturn, Protocol
 from openenv_lite.context import InputRequired
 from openenv_lite.errors import ConfigurationError, SessionClosedError
 
-__all__ = ["Lane", "LoopLane", "ThreadLane"]
+__all__ = ["SLOW_CALL_S", "Lane", "LoopLane", "ThreadLane"]
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +59,14 @@ class LoopLane:
         began = perf_counter()
         value = function(*args, **kwargs)
         elapsed = perf_counter() - began
-        if elapsed > SLOW_CALL_S and not self._warned:
-            self._warn(function, elapsed)
+        if elapsed > SLOW_CALL_S:
+            self.warn(function, elapsed)
         return value
 
-    def _warn(self, function: Callable[..., Any], elapsed: float) -> None:
+    def warn(self, function: Callable[..., Any], elapsed: float) -> None:
+        """Report a call that took longer than `SLOW_CALL_S`; once."""
+        if self._warned:
+            return
         self._warned = True
         log.warning(
             "%s.%s held the event loop for %.0f ms, and every other session with it. "
@@ -120,7 +124,7 @@ class ThreadLane:
         if threading.current_thread() is not self._thread:
             raise _cannot_wait(self._name)
         assert self._job is not None
-        return self._job.wait_for(asyncio.run_coroutine_threadsafe(function(), self._loop))
+        return self._job.wait_for(function, self._loop)
 
     async def close(self) -> None:
         """Wait for the calls asked before, then let the thread end."""
@@ -151,7 +155,7 @@ class ThreadLane:
 class _Job:
     """One call and where its outcome goes."""
 
-    __slots__ = ("_awaited", "args", "function", "kwargs", "outcome")
+    __slots__ = ("_awaited", "_is_forsaken", "_variables", "args", "function", "kwargs", "outcome")
 
     def __init__(
         self,
@@ -164,22 +168,29 @@ class _Job:
         self.function = function
         self.args = args
         self.kwargs = kwargs
+        self._variables = contextvars.copy_context()
+        self._is_forsaken = False
         self._awaited: concurrent.futures.Future[Any] | None = None
 
-    def wait_for(self, awaited: "concurrent.futures.Future[Any]") -> Any:
+    def wait_for(self, function: AsyncFunction, loop: asyncio.AbstractEventLoop) -> Any:
         """Wait, on the thread, for what runs on the event loop."""
-        self._awaited = awaited
-        return awaited.result()
+        if self._is_forsaken:
+            raise SessionClosedError("The call was cancelled")
+        self._awaited = asyncio.run_coroutine_threadsafe(function(), loop)
+        if self._is_forsaken:  # meanwhile
+            self._awaited.cancel()
+        return self._awaited.result()
 
     def stop_waiting(self) -> None:
         """The caller has gone: the thread is not to be held by what only it wanted."""
+        self._is_forsaken = True
         if self._awaited is not None:
             self._awaited.cancel()
 
     def perform(self) -> tuple[Any, BaseException | None]:
         """Value and error as a pair: a Future could not carry a `StopIteration`."""
         try:
-            return self.function(*self.args, **self.kwargs), None
+            return self._variables.run(self.function, *self.args, **self.kwargs), None
         except BaseException as error:  # noqa: BLE001  it crosses the thread and is raised there
             return None, error
 

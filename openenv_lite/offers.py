@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypedDict, TypeVar
 
 from openenv_lite.context import Context
 from openenv_lite.errors import ConfigurationError
-from openenv_lite.schemas import Check
 from openenv_lite.signature import Signature, is_async
 
 __all__ = [
@@ -46,11 +45,12 @@ class Offer:
         description: What the peer reads; the docstring by default.
         signature: Its arguments; a parameter annotated `Context` is none of them.
         kind: What it is called in an error's text.
+        bind: From the arguments of a call and its context to keyword arguments, checked and
+            converted; InvalidArgumentsError where they do not fit.
     """
 
     kind: ClassVar[str]
-    _check_input: Check | None = None
-    """Looks at the arguments before anything else does."""
+    bind: Callable[[Mapping[str, Any], Context], Mapping[str, Any]]
 
     def __init__(
         self, function: Callable[..., Any], name: str | None, description: str | None
@@ -61,21 +61,7 @@ class Offer:
         self.description = given or ""
         self.is_async = is_async(function)
         self.signature = Signature(function, filled=Context)
-        self._bind = self.signature.bind
-        self._filled = self.signature.filled
-
-    def bind(self, arguments: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """The keyword arguments of a call: checked, converted, and with its context.
-
-        Raises:
-            InvalidArgumentsError: They do not fit.
-        """
-        if self._check_input is not None:
-            self._check_input(arguments)
-        bound = self._bind(arguments)
-        for name in self._filled:
-            bound[name] = context
-        return bound
+        self.bind = self.signature.bind
 
 
 class Completion(NamedTuple):

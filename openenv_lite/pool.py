@@ -72,9 +72,8 @@ class _Lease:
 
     def admits(self, mode: ServerMode | None, principal: str | None) -> bool:
         """Whether whoever asks for it in this mode may have it."""
-        if self.ending or mode not in (None, self.session.mode):
-            return False
-        return self.owner in (None, principal)
+        is_alike = mode in (None, self.session.mode) and self.owner in (None, principal)
+        return is_alike and not self.ending
 
     @property
     def is_forsaken(self) -> bool:
@@ -237,6 +236,12 @@ class Pool:
         lease.last_active = self.clock.now()
         return lease.session
 
+    def keep(self, session: Session) -> bool:
+        """Note that a call begins in the session; False if it has ended."""
+        if (lease := self._leases.get(session.id)) is not None:
+            lease.last_active = self.clock.now()
+        return lease is not None and lease.ending is None
+
     def _find(
         self, session_id: str, mode: ServerMode | None, principal: str | None = None
     ) -> _Lease:
@@ -286,11 +291,9 @@ class Pool:
     def lose(self, session_id: str, holder: object) -> None:
         """The holder's connection broke: until the grace time is over, another may attach."""
         lease = self._let_go(session_id, holder)
-        if lease is None:
-            return
-        if lease.is_to_close:
+        if lease is not None and lease.is_to_close:
             self._begin_end(lease)
-        elif lease.is_sockets_own:
+        elif lease is not None and lease.is_sockets_own:
             lease.lost_at = self.clock.now()
             self._wake_all()
 
@@ -311,11 +314,7 @@ class Pool:
     async def request_close(
         self, session_id: str, mode: ServerMode | None = None, principal: str | None = None
     ) -> bool:
-        """Close the session now, or, while a WebSocket holds it, when that lets go.
-
-        Returns:
-            Whether it is closed.
-        """
+        """Close the session, if need be when its WebSocket lets go; True if it is closed."""
         lease = self._find(session_id, mode, principal)
         if lease.holder is not None:
             lease.is_to_close = True
@@ -373,6 +372,8 @@ class Pool:
 
     def _has_expired(self, lease: _Lease) -> bool:
         session = lease.session
+        if session.is_busy:  # idle only from the end of a call
+            lease.last_active = self.clock.now()
         if session.is_busy or not session.is_open or lease.ending or lease.holder is not None:
             return False
         if lease.lost_at is not None:

@@ -25,6 +25,8 @@ LONGEST_URI = 2048
 """Characters of a URI that is still compared with templates."""
 
 _EXPRESSION = re.compile(r"\{([^{}]*)\}")
+_BRACES = re.compile("[{}]")
+_BEYOND_SEGMENT = re.compile("[/?#]")
 _VARIABLE = re.compile(r"(\+?)([^\W\d]\w*)(\*?)")
 
 
@@ -204,24 +206,44 @@ class _Template:
         self.names = [name for name, _ in variables]
         if len(set(self.names)) < len(self.names):
             raise ConfigurationError(f"{text!r} names a variable twice")
-        groups = ["([^{}]+)" if takes_rest else "([^{}/?#]+)" for _, takes_rest in variables]
-        literals = [re.escape(each) for each in literals_and_expressions[::2]]
-        pattern = "".join(a + b for a, b in zip(literals, [*groups, ""], strict=True))
-        self._pattern = re.compile(pattern)
-        self._single = {name for name, takes_rest in variables if not takes_rest}
+        self._literals = literals_and_expressions[::2]
+        self._single = [not takes_rest for _, takes_rest in variables]
 
     def match(self, uri: str) -> dict[str, str] | None:
         """The variables, decoded; None where it does not fit or a path would climb."""
-        found = self._pattern.fullmatch(uri) if len(uri) <= LONGEST_URI else None
-        if found is None:
+        values = self._values(uri) if len(uri) <= LONGEST_URI else None
+        if values is None:
             return None
         try:
-            values = [unquote(each, errors="strict") for each in found.groups()]
+            decoded = [unquote(each, errors="strict") for each in values]
         except UnicodeDecodeError:
             return None
-        variables = dict(zip(self.names, values, strict=True))
-        safe = all(_stays_below(v, n in self._single) for n, v in variables.items())
-        return variables if safe else None
+        if not all(map(_stays_below, decoded, self._single)):
+            return None
+        return dict(zip(self.names, decoded, strict=True))
+
+    def _values(self, uri: str) -> list[str] | None:
+        """The parts between the literals, each as short as can be: nothing is tried twice."""
+        position, values = len(self._literals[0]), []
+        if not uri.startswith(self._literals[0]) or _BRACES.search(uri):
+            return None
+        last = len(self._single) - 1
+        for index, is_single in enumerate(self._single):
+            literal = self._literals[index + 1]
+            end = _end(uri, literal, position, is_last=index == last)
+            value = uri[position:end]
+            if end <= position or (is_single and _BEYOND_SEGMENT.search(value)):
+                return None
+            values.append(value)
+            position = end + len(literal)
+        return values if position == len(uri) else None
+
+
+def _end(uri: str, literal: str, start: int, is_last: bool) -> int:
+    """Where the value that starts here ends; -1 where it does not."""
+    if not is_last:
+        return uri.find(literal, start + 1)
+    return len(uri) - len(literal) if uri.endswith(literal) else -1
 
 
 def _variable(expression: str, text: str) -> tuple[str, bool]:

@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from openenv_lite import codec
 from openenv_lite.codec import MOST_FAULTS, MOST_REPEATED
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError
@@ -53,7 +55,28 @@ def check_of(schema: dict[str, Any], owner: str) -> Check:
         raise ConfigurationError(
             f"{owner} refers to {error.ref!r}, which it does not hold; put it under `$defs`"
         ) from None
-    return _check(kind(schema, registry=registry).iter_errors)
+    linear = validators.extend(kind, {"uniqueItems": _unique})
+    return _check(linear(schema, registry=registry).iter_errors)
+
+
+def _unique(validator: Any, wanted: Any, array: Any, schema: Any) -> Iterator[Any]:
+    """`uniqueItems` in one pass; the package's own compares every pair of objects."""
+    if wanted and isinstance(array, list):
+        seen = {_canonical(each) for each in array}
+        if len(seen) < len(array):
+            errors = importlib.import_module("jsonschema.exceptions")
+            yield errors.ValidationError("has items that are not unique")
+
+
+def _canonical(value: Any) -> bytes:
+    """Equal for values that JSON Schema takes for equal, as it does 1 and 1.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, list):
+        value = [_canonical(each).decode() for each in value]
+    if isinstance(value, dict):
+        value = {key: _canonical(each).decode() for key, each in value.items()}
+    return type(value).__name__.encode() + msgspec.json.encode(value, order="sorted")
 
 
 def _installed(name: str, owner: str) -> Any:

@@ -5,6 +5,7 @@ Calls are serial; each either happened or raised a typed error. Nothing here kno
 
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from time import perf_counter
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -12,10 +13,10 @@ import msgspec
 from openenv_lite import codec
 from openenv_lite.blueprint import Blueprint
 from openenv_lite.content import Outcome
-from openenv_lite.context import SILENT, Channel, Context
+from openenv_lite.context import IN_PROGRESS, NOBODY, SILENT, Channel, Context, InputRequired
 from openenv_lite.environment import Environment, MCPEnvironment
 from openenv_lite.errors import SessionClosedError, ToolsUnsupportedError, UnknownToolError
-from openenv_lite.lane import LoopLane
+from openenv_lite.lane import SLOW_CALL_S, LoopLane
 from openenv_lite.life import Life
 from openenv_lite.protocol import (
     CALL_TOOL,
@@ -45,7 +46,6 @@ __all__ = ["Catalogue", "Session"]
 T = TypeVar("T")
 
 _NO_OPTIONS: Mapping[str, Any] = {}
-_NOBODY = Context()
 
 Catalogue = dict[str, list[dict[str, Any]]]
 """What an environment offers agents, as MCP declares it: tools, prompts, resources, templates."""
@@ -219,7 +219,7 @@ class Session(Life):
         return outcome if isinstance(outcome, Outcome) else await outcome
 
     def use(
-        self, tool: Tool, arguments: Mapping[str, Any], channel: Channel, again: bool = False
+        self, tool: Tool, arguments: Mapping[str, Any], channel: Channel
     ) -> Outcome | Coroutine[Any, Any, Outcome]:
         """Call one tool: at once if nothing need be awaited, else by the coroutine.
 
@@ -227,37 +227,44 @@ class Session(Life):
             tool: One of this session's.
             arguments: Of the call.
             channel: To whoever called.
-            again: The same call was begun before, and is not counted twice.
         """
         if not self._calls_inline or tool.is_async or self._turn.locked():
-            return self._use(tool.name, arguments, channel, again)
-        assert isinstance(self._lane, LoopLane)
-        environment = self._begin_call(channel, again)
+            return self._use(tool.name, arguments, channel)
+        environment = self._begin_call(channel)
+        began = perf_counter()
         try:
-            outcome: Outcome = self._lane.call(environment.invoke_inline, tool.name, arguments)
-            return outcome
+            return environment.use(tool, arguments)
         finally:
-            environment.context = _NOBODY
+            elapsed = perf_counter() - began
+            if elapsed > SLOW_CALL_S and isinstance(self._lane, LoopLane):
+                self._lane.warn(tool.function, elapsed)
+            IN_PROGRESS.set(NOBODY)
 
-    async def _use(
-        self, name: str, arguments: Mapping[str, Any], channel: Channel, again: bool
-    ) -> Outcome:
+    async def _use(self, name: str, arguments: Mapping[str, Any], channel: Channel) -> Outcome:
         async with self._turn:
-            environment = self._begin_call(channel, again)
+            environment = self._begin_call(channel)
             try:
                 if self._acts:
                     return await self._act(name, arguments)
                 return await environment.invoke_tool(name, arguments)
+            except InputRequired:
+                self._take_back()
+                raise
             finally:
-                environment.context = _NOBODY
+                IN_PROGRESS.set(NOBODY)
 
-    def _begin_call(self, channel: Channel, again: bool) -> MCPEnvironment:
+    def _take_back(self) -> None:
+        """A call that only asked was no action yet; it counts when it comes again."""
+        self.steps -= 1
+        self._counted.step_count -= 1
+
+    def _begin_call(self, channel: Channel) -> MCPEnvironment:
         """The environment, counted and told who listens."""
         self.phase = advance(CALL_TOOL, self.phase)
-        environment = self._with_tools()
-        environment.context = Context(channel)
-        if not again:
-            self._count()
+        environment: MCPEnvironment = self._environment
+        IN_PROGRESS.set(Context(channel))
+        self.steps += 1
+        self._counted.step_count += 1
         return environment
 
     async def _act(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
@@ -304,11 +311,11 @@ class Session(Life):
         async with self._turn:
             advance(LIST_TOOLS, self.phase)
             environment = self._with_tools()
-            environment.context = Context(channel)
+            IN_PROGRESS.set(Context(channel))
             try:
                 return await use(environment)
             finally:
-                environment.context = _NOBODY
+                IN_PROGRESS.set(NOBODY)
 
     def _with_tools(self) -> MCPEnvironment:
         if not isinstance(self._environment, MCPEnvironment):

@@ -76,8 +76,12 @@ class Signature:
         """The arguments it names, in its order."""
         return list(self._known)
 
-    def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def bind(self, arguments: Mapping[str, Any], filling: Any = None) -> dict[str, Any]:
         """The arguments converted to their types; the callable's own defaults stay its own.
+
+        Args:
+            arguments: By name.
+            filling: What the parameters `filled` get.
 
         Raises:
             InvalidArgumentsError: One is missing, mistyped, or taken by nobody.
@@ -87,8 +91,8 @@ class Signature:
             if exact.get(name) is not type(value):
                 break
         else:  # nothing to convert: the shortest way, and the most frequent
-            if self.required <= arguments.keys():
-                return dict(arguments)
+            if len(arguments) == len(self._known) or self.required <= arguments.keys():
+                return self._with(filling, arguments) if self.filled else dict(arguments)
         unknown = [] if self.takes_any else [n for n in arguments if n not in self._known]
         if unknown:
             known = ", ".join(self._known) or "none"
@@ -96,7 +100,11 @@ class Signature:
                 f"Unexpected argument {unknown[0][:100]!r}; takes: {known}",
                 errors=[_unexpected(name, arguments[name]) for name in unknown[:MOST_NAMED]],
             )
-        return self.bind_known(arguments)
+        return self._with(filling, self.bind_known(arguments))
+
+    def _with(self, filling: Any, bound: Mapping[str, Any]) -> dict[str, Any]:
+        given = {} if filling is None else dict.fromkeys(self.filled, filling)
+        return {**bound, **given}
 
     def bind_known(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """As `bind`, but arguments that nobody takes are dropped, as OpenEnv drops them."""

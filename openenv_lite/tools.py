@@ -1,10 +1,11 @@
 """Tools: functions an agent may call, their JSON Schema read from signature and docstring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar, Unpack, get_args, overload
 
 from openenv_lite import codec
 from openenv_lite.content import Content, Message, Outcome, ToolResult, outcome_of, present
+from openenv_lite.context import Context
 from openenv_lite.errors import (
     ConfigurationError,
     InvalidArgumentsError,
@@ -52,6 +53,9 @@ class Tool(Offer):
         mode: The one mode it exists in; None for both.
         spec: What OpenEnv tells of it.
         declaration: What MCP tells of it.
+        repeated: Which arguments MCP's headers repeat, once somebody has looked.
+        outcome: From the function's return value to what it says to the model; a ValueError where
+            it does not fit the output schema that the author gave.
     """
 
     kind: ClassVar[str] = "Tool"
@@ -64,7 +68,11 @@ class Tool(Offer):
         inputs, outputs = given["input_schema"], given["output_schema"]
         validated = given["validate"] is not False
         self._check_input = self._check(inputs, "input_schema") if validated else None
+        if self._check_input is not None:
+            self.bind = self._checked_bind
         self._check_output = self._check(outputs, "output_schema") if validated else None
+        self.outcome = outcome_of if self._check_output is None else self._checked_outcome
+        self.repeated: tuple[tuple[tuple[str, ...], bytes], ...] | None = None
         self.spec = ToolSpec(
             name=self.name,
             description=self.description,
@@ -86,12 +94,12 @@ class Tool(Offer):
         options: ToolOptions = {**self._options, "name": name}
         return Tool(self.function, **options)
 
-    def outcome(self, value: Any) -> Outcome:
-        """What the function's return value says to the model.
+    def _checked_bind(self, arguments: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+        if self._check_input is not None:
+            self._check_input(arguments)
+        return self.signature.bind(arguments, context)
 
-        Raises:
-            ValueError: It does not fit the output schema that the author gave.
-        """
+    def _checked_outcome(self, value: Any) -> Outcome:
         outcome = outcome_of(value)
         if self._check_output is not None and not outcome.is_error:
             try:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from openenv_lite import CallToolAction, MCPEnvironment, codec
 from openenv_lite.content import Image, Message
-from openenv_lite.context import LOG_LEVELS, SILENT, Context, InputRequired, LogLevel
+from openenv_lite.context import IN_PROGRESS, LOG_LEVELS, SILENT, Context, InputRequired, LogLevel
 from openenv_lite.errors import (
     CapabilityError,
     ConfigurationError,
@@ -340,13 +340,13 @@ def test_questions_are_worded_as_mcp_has_them() -> None:
 @on_loop
 async def test_a_call_that_needs_answers_ends_with_its_questions_and_is_made_again() -> None:
     host = Host()
-    host.context = Context(Ear())
+    IN_PROGRESS.set(Context(Ear()))
     with pytest.raises(InputRequired) as caught:
         await host.invoke_tool("greet", {})
     assert [question.method for question in caught.value.questions.values()] == [
         "elicitation/create"
     ]
-    host.context = Context(Ear({"1": ACCEPTED}))
+    IN_PROGRESS.set(Context(Ear({"1": ACCEPTED})))
     assert (await host.invoke_tool("greet", {"greeting": "Hi"})).data == "Hi, Ada!"
     assert host.ran == 2
 
@@ -368,7 +368,7 @@ async def test_a_context_cannot_be_sent_as_an_argument() -> None:
 @on_loop
 async def test_waiting_for_the_client_does_not_count_as_time_taken() -> None:
     host, ear = Host(), Ear({"1": ACCEPTED})
-    host.context = Context(ear)
+    IN_PROGRESS.set(Context(ear))
     ear.gate = asyncio.Event()
     call = asyncio.create_task(host.invoke_tool("greet", {}))
     await asyncio.sleep(2 * Host.TOOL_TIMEOUT_S)
@@ -380,7 +380,7 @@ async def test_waiting_for_the_client_does_not_count_as_time_taken() -> None:
 @on_loop
 async def test_after_the_answer_the_time_runs_again() -> None:
     host = Host()
-    host.context = Context(Ear({"1": {"roots": []}}))
+    IN_PROGRESS.set(Context(Ear({"1": {"roots": []}})))
     with pytest.raises(ToolFailedError, match="'dawdle' timed out") as caught:
         await asyncio.wait_for(host.invoke_tool("dawdle", {}), 20)
     assert caught.value.details == {"error_type": "timeout"}
@@ -429,7 +429,7 @@ async def test_prompts_and_resources_may_ask_as_well() -> None:
 
     with pytest.raises(CapabilityError):
         await host.get_prompt("write", {"topic": "Sea"})
-    host.context = Context(Ear({"1": ACCEPTED}))
+    IN_PROGRESS.set(Context(Ear({"1": ACCEPTED})))
     filled = await host.get_prompt("write", {"topic": "Sea"})
     assert filled["messages"][0]["content"]["text"] == "Sea by Ada"
     with pytest.raises(ExecutionError, match="'read' timed out"):

@@ -40,7 +40,9 @@ def test_headers_that_repeat_the_body_pass() -> None:
 
 
 @pytest.mark.parametrize("name", RIGHT)
-@pytest.mark.parametrize("value", [None, b"", b"other", b"ADD", b"TOOLS/CALL", b"add, add", b"\xff"])
+@pytest.mark.parametrize(
+    "value", [None, b"", b"other", b"ADD", b"TOOLS/CALL", b"add, add", b"\xff"]
+)
 def test_a_header_that_is_missing_or_says_something_else_is_refused(
     name: bytes, value: bytes | None
 ) -> None:

@@ -18,6 +18,7 @@ from openenv_lite.cli.arguments import (
 )
 from openenv_lite.cli.loading import ASGIApp, Plan, has_controls, server_of
 from openenv_lite.errors import ConfigurationError
+from openenv_lite.server import HTTPEnvServer
 from openenv_lite.types import ServerMode
 
 __all__ = ["serve", "worker_app"]
@@ -137,6 +138,17 @@ def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
         _serve_on_path(plan, app, options) if options["uds"] else _serve_on_port(plan, app, options)
 
 
+class _Server(uvicorn.Server):
+    """Lets go of MCP clients that only listen before it waits for requests to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop gracefully."""
+        server = getattr(getattr(self.config.app, "state", None), "server", None)
+        if isinstance(server, HTTPEnvServer):
+            server.let_go()
+        await super().shutdown(sockets)
+
+
 def worker_app() -> ASGIApp:
     """The app of one worker process, made from the plan its parent left."""
     level, plan = msgspec.json.decode(os.environ[_PLAN], type=tuple[str, Plan])
@@ -156,7 +168,7 @@ def _serve_on_port(plan: Plan, app: ASGIApp, options: dict[str, Any]) -> None:
     _announce(plan, app, f"http://{f'[{host}]' if ':' in host else host}:{port}")
     if options["workers"] == 1:
         config = uvicorn.Config(app, log_level=options["log_level"], **_UVICORN)
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
     else:
         listener.close()
         _run(plan, app, options, host=host, port=port)

@@ -10,7 +10,7 @@ from openenv_lite.context import InputRequired, LogLevel, Question
 from openenv_lite.conversation.client import Client, lacking
 from openenv_lite.conversation.stream import Stream
 from openenv_lite.conversation.tenant import Tenant
-from openenv_lite.errors import CapabilityError
+from openenv_lite.errors import CapabilityError, SessionClosedError
 from openenv_lite.mcp import messages
 from openenv_lite.mcp.headers import Headers
 from openenv_lite.mcp.messages import Identity
@@ -31,7 +31,8 @@ class Call(msgspec.Struct, eq=False):
         params: What the method takes.
         tenant: The environment it acts in.
         arguments: What a tool gets, where that is not all that the request says.
-        round: How often the same request was begun before, and asked something.
+        headers: Those that repeat the request; None where none do.
+        is_over: The answer is known; what keeps the context is not listened to any more.
         outlet: Where messages before the answer go, once it is open.
         early: Messages from before that.
     """
@@ -42,11 +43,11 @@ class Call(msgspec.Struct, eq=False):
     params: Any
     tenant: Tenant
     arguments: dict[str, Any] | None = None
-    round: int = 0
+    headers: Headers | None = None
     outlet: Stream | None = None
+    is_over: bool = False
     early: list[bytes] = []
     _pending: int = 0
-    _loop: asyncio.AbstractEventLoop = msgspec.field(default_factory=asyncio.get_running_loop)
 
     @property
     def capabilities(self) -> Mapping[str, Any]:
@@ -67,11 +68,11 @@ class Call(msgspec.Struct, eq=False):
         if method == "notifications/progress":
             params = {"progressToken": self.params.meta.progress_token, **params}
         body = messages.message(method, params)
-        if _running_loop() is self._loop:
+        if self.outlet is None or self.outlet.loop is _running_loop():
             self.put(body)
         elif self._pending < MOST_PENDING:
             self._pending += 1
-            self._loop.call_soon_threadsafe(self._put_from_thread, body)
+            self.outlet.loop.call_soon_threadsafe(self._put_from_thread, body)
 
     def _put_from_thread(self, body: bytes) -> None:
         self._pending -= 1
@@ -79,6 +80,8 @@ class Call(msgspec.Struct, eq=False):
 
     def put(self, body: bytes) -> None:
         """Send a message ahead of the answer."""
+        if self.is_over:
+            return
         if self.outlet is None:
             self.early.append(body)
         else:
@@ -96,6 +99,8 @@ class Call(msgspec.Struct, eq=False):
         raise NotImplementedError
 
     def _require(self, questions: Mapping[str, Question]) -> None:
+        if self.is_over:
+            raise SessionClosedError("The call that asks is over: its client is not there any more")
         needed: dict[str, Any] = {}
         for question in questions.values():
             for name, parts in question.needs().items():
@@ -120,12 +125,14 @@ class StatelessCall(Call, eq=False):
 
     Attributes:
         answers: What the client has answered so far, by key.
-        headers: Of the request; None on transports that have none.
+        round: How often it was asked something before.
+        named: The session that the URL names.
         make_stream: Makes what carries the messages.
     """
 
     answers: dict[str, Any] = {}
-    headers: Headers | None = None
+    round: int = 0
+    named: str | None = None
     make_stream: Callable[[], Stream] = Stream
 
     def open(self) -> Stream:

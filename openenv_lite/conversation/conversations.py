@@ -9,7 +9,7 @@ import msgspec
 from openenv_lite import codec
 from openenv_lite.conversation.answering import Answering
 from openenv_lite.conversation.client import Client
-from openenv_lite.conversation.handshake import Conversation, call_in
+from openenv_lite.conversation.handshake import Conversation, SessionCall
 from openenv_lite.conversation.refusals import ACCEPTED, as_error, refusal
 from openenv_lite.conversation.site import Site
 from openenv_lite.conversation.stream import Answer, Stream
@@ -27,6 +27,9 @@ from openenv_lite.mcp.params import Cancelled, Decoder, Initialize
 
 __all__ = ["Conversations"]
 
+FAIR_SHARE = 64
+"""Messages of a batch after which others have a turn."""
+
 _cancelled = Decoder(Cancelled)
 
 
@@ -41,7 +44,8 @@ class Conversations:
     def __init__(self, site: Site, answering: Answering) -> None:
         self._site = site
         self._answering = answering
-        self._all: dict[str, Conversation] = {}
+        self._now = site.pool.clock.now
+        self._all: dict[bytes, Conversation] = {}
         self._reaper: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -51,10 +55,17 @@ class Conversations:
         Raises:
             UnknownSessionError: There is none, it has ended, or it is another principal's.
         """
-        found = self._all.get(identity)
-        if found is None or found.client.principal != principal or found.has_ended:
+        found = self.known(identity.encode(), principal)
+        if found is None:
             raise UnknownSessionError("Unknown Mcp-Session-Id: begin anew with initialize")
-        found.last_active = self._site.pool.clock.now()
+        return found
+
+    def known(self, identity: bytes, principal: str | None) -> Conversation | None:
+        """As `find`, or None; takes the id as a header brings it."""
+        found = self._all.get(identity)
+        if found is None or found.client.principal != principal or found.tenant.has_ended:
+            return None
+        found.last_active = self._now()
         return found
 
     def initialize(self, message: Message, principal: str | None, named: Guest | None) -> Answer:
@@ -76,7 +87,7 @@ class Conversations:
         conversation.tenant = named or self._own(conversation)
         if named is not None:
             conversation.watch(named.current())
-        self._all[conversation.identity] = conversation
+        self._all[conversation.identity.encode()] = conversation
         if self._reaper is None:
             self._reaper = asyncio.create_task(self._reap())
         body = self.welcome(message.identity, conversation)
@@ -90,7 +101,7 @@ class Conversations:
 
     def _own(self, conversation: Conversation) -> OwnTenant:
         principal = conversation.client.principal
-        return OwnTenant(self._site.pool, self._site.mode, principal, conversation.watch)
+        return OwnTenant(self._site.opening, principal, conversation.watch)
 
     def greet(
         self,
@@ -136,7 +147,8 @@ class Conversations:
             params = params_of(name, message.params)
         except OpenEnvError as error:
             return as_error(identity, error)
-        call = call_in(conversation, identity, name, params)
+        client, tenant = conversation.client, conversation.tenant
+        call = SessionCall(identity, name, client, params, tenant, conversation=conversation)
         call.is_part = in_batch
         return self._answering.respond(call)
 
@@ -154,14 +166,14 @@ class Conversations:
     ) -> Answer:
         """One after the other; their answers come together at the end."""
         answers = []
-        for body in bodies:
+        for number, body in enumerate(bodies, 1):
             taken = self._take_one(conversation, body)
             if isinstance(taken, Stream):
-                async for event in taken.before_answer():
-                    stream.put(event.body)
-                taken = taken.answer or ACCEPTED
+                taken = await _forwarded(taken, stream)
             if taken.body is not None:
                 answers.append(msgspec.Raw(taken.body))
+            if number % FAIR_SHARE == 0:
+                await asyncio.sleep(0)
         return Answer(codec.encode(answers)) if answers else ACCEPTED
 
     def _take_one(self, conversation: Conversation, body: msgspec.Raw) -> Answer | Stream:
@@ -188,12 +200,17 @@ class Conversations:
             raise InvalidMessageError("Unknown Last-Event-ID: its stream is over")
         return stream, int(number[:18])
 
+    def let_go(self) -> None:
+        """End the streams of those who only wait for what belongs to no call."""
+        for each in self._all.values():
+            each.outlet.finish(ACCEPTED)
+
     async def end(self, conversation: Conversation) -> None:
         """Forget a client and close its environment, even if the caller is cancelled meanwhile."""
         await asyncio.shield(self._begin_end(conversation))
 
     def _begin_end(self, conversation: Conversation) -> asyncio.Task[None]:
-        self._all.pop(conversation.identity, None)
+        self._all.pop(conversation.identity.encode(), None)
         self._rest()
         ending = asyncio.create_task(conversation.close())
         self._endings.add(ending)
@@ -218,6 +235,8 @@ class Conversations:
         """End the clients that have gone without a word."""
         now, idle_s = self._site.pool.clock.now(), self._site.settings.idle_timeout_s
         for each in [*self._all.values()]:
+            if each.is_attended:
+                each.last_active = now  # idle only from the end of a call, or of listening
             if each.has_ended or (not each.is_attended and now - each.last_active >= idle_s):
                 self._begin_end(each)
 
@@ -226,3 +245,13 @@ class Conversations:
         for each in [*self._all.values()]:
             self._begin_end(each)
         await asyncio.gather(*self._endings)
+
+
+async def _forwarded(part: Stream, whole: Stream) -> Answer:
+    """Send on what one call of a batch says, and give its answer; it ends with the batch."""
+    try:
+        async for event in part.before_answer():
+            whole.put(event.body)
+    finally:
+        part.cancel()
+    return part.answer or ACCEPTED

@@ -7,6 +7,7 @@ import msgspec
 
 from openenv_lite import codec
 from openenv_lite.content import openenv_result
+from openenv_lite.context import InputRequired
 from openenv_lite.conversation.stream import Answer
 from openenv_lite.errors import (
     InvalidArgumentsError,
@@ -67,7 +68,7 @@ class OpenEnvDialect:
             result = await self._method(request.method)(request.params, caller)
             # Encoded here, inside the door: what an author returned may be unfit for JSON.
             return envelope.success(identity, msgspec.Raw(codec.encode(result)))
-        except Exception as error:  # noqa: BLE001  the one door for this dialect
+        except (Exception, InputRequired) as error:  # noqa: BLE001  the one door for this dialect
             return envelope.failure(identity, typed(error, self._mode))
 
     def _method(self, name: str) -> Method:

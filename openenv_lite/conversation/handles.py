@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from openenv_lite.content import Outcome, outcome_of
-from openenv_lite.conversation.call import Call, StatelessCall
+from openenv_lite.conversation.call import Call
 from openenv_lite.conversation.site import Site
 from openenv_lite.conversation.tenant import CommonTenant, Guest
 from openenv_lite.errors import OpenEnvError, SealBrokenError
@@ -36,11 +36,11 @@ class Handles:
         self._site = site
         self._tools = [_opener(site.pool.settings.idle_timeout_s), _closer()]
 
-    def concern(self, call: StatelessCall) -> bool:
+    def concern(self, call: Call) -> bool:
         """Whether a tool call opens, closes or names an environment."""
-        if not self._offered(call):
-            return False
-        return call.params.name in (OPEN, CLOSE) or ARGUMENT in call.params.arguments
+        asked = call.params
+        is_named = asked.name in (OPEN, CLOSE) or ARGUMENT in asked.arguments
+        return is_named and self._offered(call)
 
     def _offered(self, call: Call) -> bool:
         stateless = call.client.revision.is_stateless
@@ -52,7 +52,7 @@ class Handles:
             return tools
         return [*map(_taking_handle, tools), *self._tools]
 
-    def use(self, call: StatelessCall, call_tool: Callable[[Call], Use]) -> Use:
+    def use(self, call: Call, call_tool: Callable[[Call], Use]) -> Use:
         """Open or close an environment, or call a tool in the one that is named."""
         try:
             if call.params.name == OPEN:
@@ -77,10 +77,10 @@ class Handles:
             raise SealBrokenError("This handle is another principal's")
         return str(claims[0])
 
-    async def _open(self, call: StatelessCall) -> Outcome:
+    async def _open(self, call: Call) -> Outcome:
         principal = call.client.principal
         try:
-            session = await self._site.pool.open(self._site.mode, owner=principal)
+            session = await self._site.opening.open(principal)
         except OpenEnvError as error:
             return _error(error.message)
         until = self._site.time() + _LIFETIME_S

@@ -7,20 +7,21 @@ from typing import Any
 
 import msgspec
 
+from openenv_lite import codec
 from openenv_lite.context import Question
 from openenv_lite.conversation.call import Call
 from openenv_lite.conversation.client import Client
 from openenv_lite.conversation.stream import Stream
 from openenv_lite.conversation.tenant import OwnTenant, Tenant
-from openenv_lite.errors import InvalidAnswerError, SessionClosedError
+from openenv_lite.errors import InvalidAnswerError, InvalidJSONError, SessionClosedError
 from openenv_lite.life import CLOSED_CHANGE, Change
 from openenv_lite.mcp import messages
 from openenv_lite.mcp.messages import Identity, Message
 from openenv_lite.session import Session
 
-__all__ = ["Conversation", "SessionCall", "call_in"]
+__all__ = ["Conversation", "SessionCall"]
 
-MOST_STREAMS = 32
+MOST_STREAMS = 8
 """Streams that a client may come back to; of those that ended, the oldest are forgotten."""
 
 
@@ -58,7 +59,7 @@ class Conversation:
     @property
     def has_ended(self) -> bool:
         """Whether its environment is gone."""
-        return isinstance(self.tenant, OwnTenant) and self.tenant.has_ended
+        return self.tenant.has_ended
 
     @property
     def is_attended(self) -> bool:
@@ -117,9 +118,15 @@ class Conversation:
         if answer is None or answer.done():
             return
         if isinstance(message.result, msgspec.Raw):
-            answer.set_result(msgspec.json.decode(message.result))
+            self._settle(answer, message.result)
         else:
             answer.set_exception(InvalidAnswerError("The client answered with an error"))
+
+    def _settle(self, answer: "asyncio.Future[Any]", result: msgspec.Raw) -> None:
+        try:
+            answer.set_result(codec.parse(bytes(result)))
+        except InvalidJSONError:
+            answer.set_exception(InvalidAnswerError("The client's answer cannot be read"))
 
     def watch(self, session: Session) -> None:
         """Pass on what changes in the environment."""
@@ -185,17 +192,3 @@ class SessionCall(Call, eq=False, kw_only=True):
         if self.outlet is not None:
             self.outlet.leave()
         self._left_early = True
-
-
-def call_in(
-    conversation: Conversation, identity: Identity, method: str, params: Any
-) -> SessionCall:
-    """A request of this client's."""
-    return SessionCall(
-        identity,
-        method,
-        conversation.client,
-        params,
-        conversation.tenant,
-        conversation=conversation,
-    )

@@ -10,22 +10,36 @@ from openenv_lite.mcp import messages
 from openenv_lite.mcp.params import Filter
 from openenv_lite.mcp.shapes import SUBSCRIPTION
 
-__all__ = ["listen"]
+__all__ = ["Listeners"]
 
 
-async def listen(call: Call) -> dict[str, Any]:
-    """Tell what the filter names until the environment ends or the client leaves."""
-    session = await call.tenant.session()
-    wanted: Filter = call.params.notifications
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    watcher = functools.partial(_tell, call, wanted, ended)
-    _notify(call, "notifications/subscriptions/acknowledged", {"notifications": wanted})
-    session.watchers.add(watcher)
-    try:
-        await ended
-    finally:
-        session.watchers.discard(watcher)
-    return {"_meta": {SUBSCRIPTION: call.identity}}
+class Listeners:
+    """All who listen, so that a server that stops can let them go."""
+
+    def __init__(self) -> None:
+        self._ends: set[asyncio.Future[None]] = set()
+
+    async def listen(self, call: Call) -> dict[str, Any]:
+        """Tell what the filter names until the environment ends or the client leaves."""
+        session = await call.tenant.session()
+        wanted: Filter = call.params.notifications
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        watcher = functools.partial(_tell, call, wanted, ended)
+        _notify(call, "notifications/subscriptions/acknowledged", {"notifications": wanted})
+        session.watchers.add(watcher)
+        self._ends.add(ended)
+        try:
+            await ended
+        finally:
+            session.watchers.discard(watcher)
+            self._ends.discard(ended)
+        return {"_meta": {SUBSCRIPTION: call.identity}}
+
+    def let_go(self) -> None:
+        """End all listening, in good order."""
+        for ended in self._ends:
+            if not ended.done():
+                ended.set_result(None)
 
 
 def _tell(call: Call, wanted: Filter, ended: "asyncio.Future[None]", change: Change) -> None:

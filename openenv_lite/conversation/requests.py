@@ -1,14 +1,12 @@
 """What each method does: one function a row of the table, the same for every revision."""
 
-import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from openenv_lite.content import Outcome, outcome_of
-from openenv_lite.conversation.call import Call, StatelessCall
+from openenv_lite.conversation.call import Call
 from openenv_lite.conversation.handles import Handles
 from openenv_lite.conversation.handshake import SessionCall
-from openenv_lite.conversation.listening import listen
 from openenv_lite.conversation.site import Site
 from openenv_lite.errors import (
     CapabilityError,
@@ -20,10 +18,9 @@ from openenv_lite.errors import (
     UnknownToolError,
 )
 from openenv_lite.mcp import headers, shapes
-from openenv_lite.mcp.headers import Headers, Repeated
+from openenv_lite.mcp.headers import Headers
 from openenv_lite.mcp.params import Complete, Page
 from openenv_lite.mcp.revisions import REVISIONS, Revision
-from openenv_lite.session import Session
 from openenv_lite.tools import Tool
 
 __all__ = ["Requests"]
@@ -32,18 +29,24 @@ Handler = Callable[[Any], Any]
 """From a call to its result, or to a coroutine that gives it."""
 
 
+MOST_SUBSCRIPTIONS = 1000
+"""Resources that one client may follow."""
+
+
 class Requests:
     """Answers the requests of conversations.
 
     Args:
         site: The environments behind them.
+
+    Attributes:
+        handlers: What answers each method.
     """
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._handles = Handles(site)
-        self._repeated: weakref.WeakKeyDictionary[Tool, Repeated] = weakref.WeakKeyDictionary()
-        self._handlers: dict[str, Handler] = {
+        self.handlers: dict[str, Handler] = {
             "ping": _ping,
             "server/discover": self._discover,
             "tools/list": self._list,
@@ -57,20 +60,8 @@ class Requests:
             "prompts/get": self._get_prompt,
             "completion/complete": self._complete,
             "logging/setLevel": _set_level,
-            "subscriptions/listen": listen,
+            "subscriptions/listen": site.listeners.listen,
         }
-
-    def begin(self, call: Call) -> Any:
-        """The result, or a coroutine that gives it."""
-        return self._handlers[call.method](call)
-
-    def result(self, call: Call, result: Any) -> Any:
-        """The result as the client's revision wants it."""
-        if isinstance(result, Outcome):
-            return shapes.call_result(result, call.client.revision, self._site.stamp)
-        if call.client.revision.is_stateless:
-            return shapes.stamped(call.method, result, self._site.stamp)
-        return result
 
     def _discover(self, call: Call) -> dict[str, Any]:
         return {
@@ -90,39 +81,29 @@ class Requests:
 
     def _call_tool(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         """At once where the session exists and the tool runs on the event loop."""
-        if isinstance(call, StatelessCall) and self._handles.concern(call):
+        if self._handles.concern(call):
             return self._handles.use(call, self._call_tool)
         try:
             session = call.tenant.current()
             if session is None:
                 return self._open_and_call(call)
-            outcome = self._use(session, call)
+            asked = call.params
+            tool = session.tool(asked.name)
+            if call.headers is not None and tool.repeated != ():
+                _check_headers(call.headers, tool, asked.arguments)
+            arguments = asked.arguments if call.arguments is None else call.arguments
+            outcome = session.use(tool, arguments, call)
         except OpenEnvError as error:
             return _told(error, call.client.revision)
         return outcome if isinstance(outcome, Outcome) else _softened(outcome, call.client.revision)
 
     async def _open_and_call(self, call: Call) -> Outcome:
         try:
-            session = await call.tenant.session()
-            outcome = self._use(session, call)
-            return outcome if isinstance(outcome, Outcome) else await outcome
+            await call.tenant.session()
         except OpenEnvError as error:
             return _told(error, call.client.revision)
-
-    def _use(self, session: Session, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
-        tool = session.tool(call.params.name)
-        if isinstance(call, StatelessCall) and call.headers is not None:
-            self._check_headers(call.headers, tool, call.params.arguments)
-        arguments = call.params.arguments if call.arguments is None else call.arguments
-        return session.use(tool, arguments, call, call.round > 0)
-
-    def _check_headers(self, given: Headers, tool: Tool, arguments: dict[str, Any]) -> None:
-        repeats = self._repeated.get(tool)
-        if repeats is None:
-            repeats = headers.repeated(tool.declaration["inputSchema"])
-            self._repeated[tool] = repeats
-        if repeats:
-            headers.check_arguments(given, repeats, arguments)
+        outcome = self._call_tool(call)
+        return outcome if isinstance(outcome, Outcome) else await outcome
 
     async def _read_resource(self, call: Call) -> dict[str, Any]:
         session = await call.tenant.session()
@@ -131,7 +112,8 @@ class Requests:
 
     async def _get_prompt(self, call: Call) -> Any:
         session = await call.tenant.session()
-        return await session.get_prompt(call.params.name, call.params.arguments, call)
+        prompt = await session.get_prompt(call.params.name, call.params.arguments, call)
+        return shapes.prompt_for(prompt, call.client.revision)
 
     async def _complete(self, call: Call) -> dict[str, Any]:
         session = await call.tenant.session()
@@ -147,6 +129,8 @@ class Requests:
     async def _subscribe(self, call: SessionCall) -> dict[str, Any]:
         session = await call.tenant.session()
         session.resource(call.params.uri)
+        if len(call.conversation.subscriptions) >= MOST_SUBSCRIPTIONS:
+            raise InvalidArgumentsError(f"More than {MOST_SUBSCRIPTIONS} subscriptions: end some")
         call.conversation.subscriptions.add(call.params.uri)
         return {}
 
@@ -162,6 +146,12 @@ def _ping(call: Call) -> dict[str, Any]:
 def _set_level(call: SessionCall) -> dict[str, Any]:
     call.client.log_level = call.params.level
     return {}
+
+
+def _check_headers(given: Headers, tool: Tool, arguments: dict[str, Any]) -> None:
+    if tool.repeated is None:
+        tool.repeated = headers.repeated(tool.declaration["inputSchema"])
+    headers.check_arguments(given, tool.repeated, arguments)
 
 
 async def _softened(outcome: Coroutine[Any, Any, Outcome], revision: Revision) -> Outcome:

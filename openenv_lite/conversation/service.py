@@ -6,26 +6,26 @@ from openenv_lite.conversation.answering import Answering
 from openenv_lite.conversation.call import Call, StatelessCall
 from openenv_lite.conversation.conversations import Conversations
 from openenv_lite.conversation.dialect import Caller, OpenEnvDialect
-from openenv_lite.conversation.handshake import Conversation, call_in
+from openenv_lite.conversation.handshake import Conversation, SessionCall
 from openenv_lite.conversation.refusals import ACCEPTED, refusal
 from openenv_lite.conversation.site import Site
 from openenv_lite.conversation.stateless import names_revision, plain_call, read_call, remember
 from openenv_lite.conversation.stream import Answer, Stream
 from openenv_lite.conversation.tenant import Guest
 from openenv_lite.errors import InvalidMessageError, OpenEnvError
-from openenv_lite.mcp import messages
+from openenv_lite.mcp import messages, revisions
 from openenv_lite.mcp.headers import SESSION, VERSION, Headers, trimmed
 from openenv_lite.mcp.messages import Message
 from openenv_lite.mcp.params import Retry
-from openenv_lite.mcp.revisions import HANDSHAKE, STATELESS
+from openenv_lite.mcp.revisions import HANDSHAKE
 
 __all__ = ["Inbound", "Service"]
 
 _STAYS = "openenv"
 """Key of the streams of OpenEnv's dialect, where a client that leaves does not end its call."""
 
-_HANDSHAKE = {each.name.encode() for each in HANDSHAKE}
-_STATELESS = STATELESS.name.encode()
+_HANDSHAKE = {each.name for each in HANDSHAKE}
+_HANDSHAKE_AS_SENT = {name.encode() for name in _HANDSHAKE}
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -62,23 +62,30 @@ class Service:
                 return self._with_handshake(inbound)
             if version is None:
                 return self._without_version(inbound)
-            return self._stateless(inbound, messages.read(inbound.body))
+            message = messages.read(inbound.body)
+            if not message.is_request:
+                revisions.supported(version)
+            return self._stateless(inbound, message)
         except OpenEnvError as error:
             return refusal(messages.identity_of(inbound.body), error)
 
     def _plain_call(self, inbound: Inbound) -> Call | None:
         """A tool call in which all is as usual; else None, and the long way tells what is not."""
-        found = messages.tool_call(inbound.body)
-        if found is None or inbound.session_id is not None:
+        try:
+            found = messages.decode_tool_call(inbound.body)
+        except (ValueError, RecursionError):
             return None
         headers, principal = inbound.headers, inbound.principal
-        if headers.get(VERSION) == _STATELESS:
-            return plain_call(found, headers, principal, self.site.common(principal))
-        if headers.get(VERSION) in _HANDSHAKE and SESSION in headers:
-            identity = headers[SESSION].decode("latin-1")
-            conversation = self.conversations.find(identity, principal)
-            return call_in(conversation, found.id, found.method, found.params)
-        return None
+        if headers.get(VERSION) not in _HANDSHAKE_AS_SENT:
+            named = inbound.session_id is not None
+            return None if named else plain_call(found, headers, principal, self.site)
+        conversation = self.conversations.known(headers.get(SESSION, b""), principal)
+        if conversation is None:
+            return None
+        client, tenant = conversation.client, conversation.tenant
+        return SessionCall(
+            found.id, found.method, client, found.params, tenant, conversation=conversation
+        )
 
     def _without_version(self, inbound: Inbound) -> Answer | Stream:
         try:
@@ -138,6 +145,11 @@ class Service:
         if isinstance(call.params, Retry):
             remember(self.site, call)
         return self.answering.respond(call)
+
+    def let_go(self) -> None:
+        """End the streams that would never end by themselves; calls under way go on."""
+        self.site.listeners.let_go()
+        self.conversations.let_go()
 
     async def close(self) -> None:
         """Stop every call and end every client."""

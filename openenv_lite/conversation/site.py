@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from openenv_lite import codec
+from openenv_lite.conversation.listening import Listeners
+from openenv_lite.conversation.opening import Opening
 from openenv_lite.conversation.tenant import CommonTenant
 from openenv_lite.mcp.pages import Pages
 from openenv_lite.mcp.seal import Seal
@@ -15,6 +17,10 @@ from openenv_lite.session import Catalogue, Session
 from openenv_lite.types import ServerMode
 
 __all__ = ["Site", "SiteSettings"]
+
+
+MOST_COMMON = 1000
+"""Principals after which those without an environment are forgotten."""
 
 
 class SiteSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,21 +55,23 @@ class Site:
         self.pool = pool
         self.mode = mode
         self.settings = settings
+        self.opening = Opening(pool, mode)
         self.time = time
         self.seal = Seal(settings.key)
         self.pages = Pages(self.seal, settings.page_size)
         self.info = {"name": settings.name, "version": settings.version}
         self.stamp = msgspec.Raw(codec.encode(self.info))
         self.has_handles = mode is ServerMode.PRODUCTION and pool.settings.max_sessions > 1
+        self.listeners = Listeners()
         self._common: dict[str | None, CommonTenant] = {}
 
     def common(self, principal: str | None) -> CommonTenant:
         """The environment of a principal's calls that name none."""
         found = self._common.get(principal)
         if found is None:
-            for vacant in [key for key, each in self._common.items() if each.is_vacant]:
-                del self._common[vacant]
-            found = CommonTenant(self.pool, self.mode, principal, _do_nothing)
+            if len(self._common) >= MOST_COMMON:  # not sooner: a call may be about to open one
+                self._common = {k: each for k, each in self._common.items() if not each.is_vacant}
+            found = CommonTenant(self.opening, principal, _do_nothing)
             self._common[principal] = found
         return found
 
@@ -71,11 +79,7 @@ class Site:
         """What there is to list: of this session, else of the class, for which one may be built."""
         if session is not None:
             return session.catalogue()
-        known = self.pool.catalogues.get(self.mode)
-        if known is None:
-            async with self.pool.lease(self.mode, None) as probe:
-                known = probe.catalogue()
-        return known
+        return await self.opening.catalogue()
 
 
 def _do_nothing(session: Any) -> None:

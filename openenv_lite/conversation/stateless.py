@@ -15,14 +15,15 @@ from openenv_lite.conversation.tenant import Tenant
 from openenv_lite.errors import InvalidArgumentsError
 from openenv_lite.mcp import headers, params, revisions
 from openenv_lite.mcp.headers import Headers
-from openenv_lite.mcp.messages import Message
+from openenv_lite.mcp.messages import Identity, Message, ToolCall
 from openenv_lite.mcp.methods import METHODS, method_of, params_of
 from openenv_lite.mcp.revisions import STATELESS
 
-__all__ = ["names_revision", "read_call", "remember", "required"]
+__all__ = ["names_revision", "plain_call", "read_call", "remember", "required"]
 
 _PURPOSE = "request"
 _LIFETIME_S = 3600.0
+_REVISION, _METHOD = STATELESS.name.encode(), b"tools/call"
 
 
 class _Routing(params.Params):
@@ -80,10 +81,37 @@ def read_call(
 
 
 def plain_call(
-    found: ToolCall, repeated: Headers, principal: str | None, tenant: Tenant
+    found: ToolCall, repeated: Headers, principal: str | None, site: Site
 ) -> StatelessCall | None:
-    """A tool call that `read_call` has nothing to say against, and that brings no answers."""
-    asked = found.params
+    """A tool call in which `read_call` would find no fault, and that brings no answers."""
+    asked, meta = found.params, found.params.meta
+    if (
+        repeated.get(headers.VERSION) == _REVISION
+        and meta.revision == STATELESS.name
+        and meta.capabilities is not UNSET
+        and repeated.get(headers.METHOD) == _METHOD
+        and repeated.get(headers.NAME) == asked.name.encode()
+        and asked.request_state is UNSET
+        and asked.input_responses is None
+    ):
+        return _call(found.id, found.method, asked, repeated, principal, site.common(principal))
+    return None
+
+
+def _call(
+    identity: Identity,
+    method: str,
+    asked: Any,
+    repeated: Headers | None,
+    principal: str | None,
+    tenant: Tenant,
+) -> StatelessCall:
+    meta = asked.meta
+    level = None if meta.log_level is UNSET else meta.log_level
+    client = Client(STATELESS, meta.capabilities, level, principal)
+    return StatelessCall(
+        identity, method, client, asked, tenant, headers=repeated, named=tenant.session_id
+    )
 
 
 def _params(name: str, raw: msgspec.Raw) -> tuple[Any, InvalidArgumentsError | None]:
@@ -133,12 +161,13 @@ def required(site: Site, call: StatelessCall, needed: InputRequired) -> dict[str
 
 
 def _digest(call: StatelessCall) -> str:
-    """What makes two requests the same one: method, name, arguments, and who asks."""
+    """What makes two requests the same one: what is asked, by whom, and of which session."""
     asked = call.params
     subject = [
         call.method,
         getattr(asked, "name", getattr(asked, "uri", None)),
         getattr(asked, "arguments", None),
         call.client.principal,
+        call.named,
     ]
     return hashlib.sha256(msgspec.json.encode(subject, order="sorted")).hexdigest()

@@ -44,6 +44,7 @@ class Stream:
 
     Attributes:
         answer: The end, once it is known.
+        loop: Where it may be written and read.
     """
 
     def __init__(self, key: str = "", primes: bool = False) -> None:
@@ -56,7 +57,8 @@ class Stream:
         self._leave_after: int | None = None
         self._reading: object | None = None
         self._task: asyncio.Task[None] | None = None
-        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.loop = asyncio.get_running_loop()
+        self._news: asyncio.Future[None] = self.loop.create_future()
 
     @property
     def is_read(self) -> bool:
@@ -91,6 +93,11 @@ class Stream:
         if self.primes or self._number:
             self._leave_after = self._number
             self._wake()
+
+    def forget(self) -> None:
+        """The answer has been sent as the whole reply: nobody comes back for it."""
+        self._events.clear()
+        self.answer = Answer(None)
 
     def lose_reader(self) -> None:
         """The reader has gone; the messages wait for the next one."""
@@ -147,14 +154,14 @@ class Stream:
         """
         me = self._reading = object()
         self._wake()
-        self._seen = self._seen if after is None else after
+        self._seen = self._seen if after is None else min(after, self._number)
         try:
-            while self._reading is me and not self._is_to_leave:
+            while self._reading is me:
                 event = next((each for each in self._events if each.number > self._seen), None)
                 if event is not None:
                     self._seen = event.number
                     yield event
-                elif self.answer is not None:
+                elif self._is_to_leave or self.answer is not None:
                     return
                 elif not (await asyncio.wait({self._news}, timeout=pulse_s))[0]:
                     yield PULSE
@@ -178,4 +185,4 @@ class Stream:
     def _wake(self) -> None:
         if not self._news.done():
             self._news.set_result(None)
-        self._news = asyncio.get_running_loop().create_future()
+        self._news = self.loop.create_future()

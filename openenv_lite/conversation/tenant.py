@@ -4,16 +4,26 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from openenv_lite.conversation.opening import Opening
 from openenv_lite.pool import Pool
-from openenv_lite.protocol import Phase
+from openenv_lite.protocol import CLOSED, DONE
 from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 
 __all__ = ["CommonTenant", "Guest", "OwnTenant", "Tenant"]
 
+_OVER = (DONE, CLOSED)
+
 
 class Tenant(Protocol):
     """Whoever acts in an environment."""
+
+    session_id: str | None
+    """Of the session, where the caller named it."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the environment was its own, and is gone."""
 
     def current(self) -> Session | None:
         """The session, where it exists already."""
@@ -37,8 +47,13 @@ class Guest:
     ) -> None:
         self._pool = pool
         self._mode = mode
-        self._session_id = session_id
+        self.session_id: str | None = session_id
         self._principal = principal
+
+    @property
+    def has_ended(self) -> bool:
+        """The environment was not its own."""
+        return False
 
     def current(self) -> Session:
         """The session.
@@ -46,7 +61,7 @@ class Guest:
         Raises:
             UnknownSessionError: It does not exist, has ended, or is another principal's.
         """
-        return self._pool.touch(self._session_id, self._mode, self._principal)
+        return self._pool.touch(self.session_id or "", self._mode, self._principal)
 
     async def session(self) -> Session:
         """As `current`."""
@@ -57,21 +72,18 @@ class OwnTenant:
     """Has an environment of its own; when that has ended, so has the tenancy.
 
     Args:
-        pool: Where to open it.
-        mode: In which.
+        opening: Opens it.
         principal: Whose it will be.
         opened: Called with the session when it is there.
     """
 
+    session_id: str | None = None
+
     def __init__(
-        self,
-        pool: Pool,
-        mode: ServerMode,
-        principal: str | None,
-        opened: Callable[[Session], None],
+        self, opening: Opening, principal: str | None, opened: Callable[[Session], None]
     ) -> None:
-        self._pool = pool
-        self._mode = mode
+        self._opening = opening
+        self._pool = opening.pool
         self._principal = principal
         self._opened = opened
         self._session: Session | None = None
@@ -80,7 +92,7 @@ class OwnTenant:
     @property
     def has_ended(self) -> bool:
         """Whether there was a session that is gone."""
-        return self._session is not None and not self._session.is_open
+        return self._session is not None and self._session.phase is CLOSED
 
     @property
     def is_vacant(self) -> bool:
@@ -96,7 +108,7 @@ class OwnTenant:
         session = self._session
         if session is None:
             return None
-        return self._pool.touch(session.id, self._mode, self._principal)
+        return session if self._pool.keep(session) else self._touched(session)
 
     async def session(self) -> Session:
         """The session, opened by the first call.
@@ -107,9 +119,12 @@ class OwnTenant:
         """
         async with self._turn:
             if self._session is None:
-                self._session = await self._pool.open(self._mode, owner=self._principal)
+                self._session = await self._opening.open(self._principal)
                 self._opened(self._session)
-        return self._pool.touch(self._session.id, self._mode, self._principal)
+        return self._touched(self._session)
+
+    def _touched(self, session: Session) -> Session:
+        return self._pool.touch(session.id, session.mode, self._principal)
 
     async def close(self) -> None:
         """End the session."""
@@ -124,16 +139,14 @@ class CommonTenant(OwnTenant):
     def current(self) -> Session | None:
         """The session, where it exists and its episode goes on."""
         session = self._session
-        return None if session is None or _is_over(session) else super().current()
+        if session is None or session.phase in _OVER:
+            return None
+        return session if self._pool.keep(session) else self._touched(session)
 
     async def session(self) -> Session:
         """The session, opened where there is none or its episode is over."""
         async with self._turn:
-            if self._session is not None and _is_over(self._session):
+            if self._session is not None and self._session.phase in _OVER:
                 await self._pool.close(self._session)
                 self._session = None
         return await super().session()
-
-
-def _is_over(session: Session) -> bool:
-    return session.phase in (Phase.DONE, Phase.CLOSED)

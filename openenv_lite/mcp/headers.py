@@ -12,6 +12,8 @@ from typing import Any
 from openenv_lite.errors import HeaderMismatchError
 
 __all__ = [
+    "METHOD",
+    "NAME",
     "SESSION",
     "VERSION",
     "Headers",

@@ -13,6 +13,7 @@ __all__ = [
     "Identity",
     "Message",
     "ToolCall",
+    "decode_tool_call",
     "error_reply",
     "identity_of",
     "is_batch",
@@ -20,7 +21,6 @@ __all__ = [
     "read",
     "read_batch",
     "reply",
-    "tool_call",
 ]
 
 Identity = int | str
@@ -73,7 +73,9 @@ class _Reply(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Message).decode
-_decode_tool_call = msgspec.json.Decoder(ToolCall).decode
+decode_tool_call = msgspec.json.Decoder(ToolCall).decode
+"""Reads by far the most frequent message in one pass; on another, or a faulty one, it raises."""
+
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -100,14 +102,6 @@ def read(body: bytes | str | msgspec.Raw) -> Message:
     elif found.id is None:
         raise InvalidMessageError("Invalid request: the id of a request is a string or an integer")
     return found
-
-
-def tool_call(body: bytes) -> ToolCall | None:
-    """By far the most frequent message, in one pass; None if it is another, or has a fault."""
-    try:
-        return _decode_tool_call(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _check_response(found: Message) -> None:

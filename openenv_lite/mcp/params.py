@@ -30,6 +30,10 @@ __all__ = [
 PREFIX = "io.modelcontextprotocol/"
 
 
+class Unread(msgspec.Struct):
+    """An object of whatever fields, of which nothing depends."""
+
+
 class Meta(msgspec.Struct, frozen=True):
     """What every request may say about itself; on 2026-07-28 revision and capabilities must be."""
 
@@ -38,7 +42,7 @@ class Meta(msgspec.Struct, frozen=True):
     capabilities: dict[str, Any] | UnsetType = field(
         default=UNSET, name=f"{PREFIX}clientCapabilities"
     )
-    client: dict[str, Any] | UnsetType = field(default=UNSET, name=f"{PREFIX}clientInfo")
+    client: Unread | UnsetType = field(default=UNSET, name=f"{PREFIX}clientInfo")
     log_level: LogLevel | UnsetType = field(default=UNSET, name=f"{PREFIX}logLevel")
 
 

@@ -12,11 +12,13 @@ from openenv_lite.mcp.revisions import REVISIONS, Revision
 __all__ = [
     "LISTS",
     "SERVER_INFO",
+    "block_for",
     "call_result",
     "capabilities",
     "completion",
     "for_revision",
     "listed",
+    "prompt_for",
     "stamped",
 ]
 
@@ -101,16 +103,27 @@ def call_result(outcome: Outcome, revision: Revision, server: msgspec.Raw) -> An
             result_type="complete",
         )
     structured = outcome.structured if revision.has_structure else None
-    content = outcome.content if revision.has_structure else _plainer(outcome.content)
+    content = outcome.content
+    if not revision.has_icons:
+        content = [block_for(block, revision) for block in content]
     return _CallResult(content, structured, outcome.is_error, outcome.meta)
 
 
-def _plainer(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Blocks for clients that know no resource links: the link as text."""
-    return [
-        {"type": "text", "text": each["uri"]} if each["type"] == "resource_link" else each
-        for each in content
+def block_for(block: dict[str, Any], revision: Revision) -> dict[str, Any]:
+    """A content block as the revision knows it: without icons, or a resource link as text."""
+    if block["type"] != "resource_link" or revision.has_icons:
+        return block
+    if not revision.has_structure:
+        return {"type": "text", "text": block["uri"]}
+    return {key: each for key, each in block.items() if key != "icons"}
+
+
+def prompt_for(prompt: dict[str, Any], revision: Revision) -> dict[str, Any]:
+    """A prompt's messages with the blocks that the revision knows."""
+    shown = [
+        {**each, "content": block_for(each["content"], revision)} for each in prompt["messages"]
     ]
+    return {**prompt, "messages": shown}
 
 
 def stamped(method: str, result: dict[str, Any], server: msgspec.Raw) -> dict[str, Any]:

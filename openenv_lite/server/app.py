@@ -1,5 +1,6 @@
 """An environment class as an ASGI app, or as routes on an app that exists."""
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -129,9 +130,17 @@ class HTTPEnvServer:
 
     async def aclose(self) -> None:
         """Close every environment; for apps whose lifespan nobody runs."""
-        for service in self._services:
-            await service.close()
+        closing = [asyncio.create_task(service.close()) for service in self._services]
         await self.pool.aclose()
+        if closing:  # what the pool gave up on they wait for in vain
+            await asyncio.wait(closing, timeout=self.settings.close_timeout_s)
+        for each in closing:
+            each.cancel()
+
+    def let_go(self) -> None:
+        """A stop is near: end the event streams that a graceful one would wait for."""
+        for service in self._services:
+            service.let_go()
 
 
 class _App(Starlette):

@@ -12,6 +12,9 @@ __all__ = ["Connection", "Disconnected", "ReadAhead"]
 MOST_UNANSWERED = 64
 """Messages a peer may send ahead of their replies."""
 
+TURNS = 16
+"""Turns of the event loop that a serving task has to read what is there."""
+
 _LEFT_ON_PURPOSE = frozenset({1000, 1001, 1012})
 
 
@@ -116,6 +119,7 @@ class ReadAhead(Connection):
         """
         try:
             while (message := await self._wire())["type"] != "websocket.disconnect":
+                await self._let_serve()
                 if self._messages.full():
                     await self.close(1008)
                     return {"type": "websocket.disconnect", "code": 1000}
@@ -123,6 +127,13 @@ class ReadAhead(Connection):
         except (OSError, RuntimeError):  # how servers refuse to be read after the end
             return {"type": "websocket.disconnect", "code": 1006}
         return message
+
+    async def _let_serve(self) -> None:
+        """What came in one breath was not read yet only because nobody had a turn."""
+        for _ in range(TURNS):
+            if not self._messages.full():
+                return
+            await asyncio.sleep(0)
 
     def release(self) -> None:
         """Stop reading."""

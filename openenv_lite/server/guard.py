@@ -7,6 +7,7 @@ network, and a page whose name was made to point there (DNS rebinding) may even 
 import re
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from starlette.types import Scope
 
@@ -70,7 +71,7 @@ class Guard:
         named = settings.allowed_hosts
         self._hosts = _LOOPBACK_HOST if named is None else _any_of(*map(_host_pattern, named))
         self._is_strict_everywhere = named is not None
-        self._usual_host: bytes | None = None
+        self._usual: tuple[Any, bytes] | None = None
         self._origins = _origins(settings.allowed_origins)
         self._authorization = Authorization(settings, now)
         self.wants_token: bool = self._authorization.is_required
@@ -87,23 +88,20 @@ class Guard:
         """
         if len(headers) != len(scope["headers"]) and (refusal := _repeated(scope)):
             return refusal
-        is_local = _is_loopback(scope)
-        host = headers.get(b"host", b"")
-        if (is_local or self._is_strict_everywhere) and not self._is_named(host):
-            return _WRONG_HOST
-        origin = headers.get(b"origin")
-        if origin is None or self._is_welcome(origin, host, is_local):
+        host, origin, server = (
+            headers.get(b"host", b""),
+            headers.get(b"origin"),
+            scope.get("server"),
+        )
+        # Nearly every request goes where the one before it went, and a pattern costs a tenfold.
+        if (server, host) != self._usual:
+            is_local = _is_loopback(server)
+            if (is_local or self._is_strict_everywhere) and not self._hosts.fullmatch(host):
+                return _WRONG_HOST
+            self._usual = server, host
+        if origin is None or self._is_welcome(origin, host, _is_loopback(server)):
             return None
         return _WRONG_ORIGIN
-
-    def _is_named(self, host: bytes) -> bool:
-        # Nearly every request has the Host of the one before it, and a pattern costs a tenfold.
-        if host == self._usual_host:
-            return True
-        if not self._hosts.fullmatch(host):
-            return False
-        self._usual_host = host
-        return True
 
     def _is_welcome(self, origin: bytes, host: bytes, is_local: bool) -> bool:
         given, own = origin.strip(_BLANK).lower(), host.strip(_BLANK).lower()
@@ -134,9 +132,8 @@ class Guard:
         return self._authorization.metadata(scope)
 
 
-def _is_loopback(scope: Scope) -> bool:
+def _is_loopback(server: tuple[str, int | None] | None) -> bool:
     """Whether the connection arrived at an address that only this machine can reach."""
-    server = scope.get("server")
     address = server[0] if server else ""
     return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
 

@@ -4,7 +4,7 @@ import functools
 from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from openenv_lite.conversation.handshake import Conversation
 from openenv_lite.conversation.refusals import refusal
@@ -17,10 +17,10 @@ from openenv_lite.errors import (
     OpenEnvError,
 )
 from openenv_lite.mcp.headers import SESSION, VERSION, Headers, trimmed
-from openenv_lite.mcp.revisions import STATELESS
+from openenv_lite.mcp.revisions import supported
 from openenv_lite.server.authorization import Refusal, Verdict
 from openenv_lite.server.guard import Guard
-from openenv_lite.server.replies import refuse, relay, resume, tell
+from openenv_lite.server.replies import refuse, relay, resume, tell, whole
 from openenv_lite.server.requests import headers_of, query
 
 __all__ = ["McpEndpoint"]
@@ -56,6 +56,8 @@ class McpEndpoint:
         self._service = service
         self._guard = guard
         self._max_bytes = max_bytes
+        # Nearly every request has the content type and the accept header of the one before it.
+        self._usual_kinds: tuple[bytes | None, bytes | None] | None = None
         self._others = {"GET": self._get, "DELETE": self._delete}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,41 +66,60 @@ class McpEndpoint:
         verdict: Verdict = self._guard.check(headers, scope)
         if verdict is None and self._guard.wants_token:
             verdict = await self._guard.authorize(headers, scope)
-        if isinstance(verdict, Refusal):
-            await refuse(send, verdict)
-            return
-        principal = verdict.subject if verdict is not None else None
+        principal = None
+        if verdict is not None:
+            if isinstance(verdict, Refusal):
+                await refuse(send, verdict)
+                return
+            principal = verdict.subject
         try:
             if scope["method"] != "POST":
                 other = self._others.get(scope["method"], _not_allowed)
                 await other(_Request(scope, receive, send, headers, principal))
                 return
-            _check_kinds(headers)
-            body = await self._body(receive)
-            taken = self._service.receive(
-                Inbound(body, headers, principal, query(scope, "session_id"))
-            )
+            kinds = headers.get(b"content-type"), headers.get(b"accept")
+            if kinds != self._usual_kinds:
+                self._check_kinds(headers, kinds)
+            message = await receive()
+            body = self._body_in(message) or await self._whole_body(message, receive)
+            named = query(scope, "session_id") if scope["query_string"] else None
+            taken = self._service.receive(Inbound(body, headers, principal, named))
         except OpenEnvError as error:
             taken = refusal(None, error)
         except ClientDisconnect:
             return  # nobody is left to be answered
         if isinstance(taken, Answer):
-            await tell(send, taken)
+            for part in whole(taken):
+                await send(part)
         else:
             await relay(taken, receive, send)
 
-    async def _body(self, receive: Receive) -> bytes:
-        """The whole body."""
+    def _check_kinds(self, headers: Headers, kinds: tuple[bytes | None, bytes | None]) -> None:
+        """What comes is JSON, and an MCP client takes whatever may go back."""
+        if not _is(headers.get(b"content-type", _JSON), _JSON):
+            raise NotJSONError("Send JSON, and say so: Content-Type: application/json")
+        if VERSION in headers or SESSION in headers:
+            _require(headers, _JSON, _EVENTS)
+            self._usual_kinds = kinds
+
+    def _body_in(self, message: Message) -> bytes:
+        """The body, if all of it came in one message and may be read; else nothing."""
+        body: bytes = message.get("body", b"")
+        return b"" if message.get("more_body") or len(body) > self._max_bytes else body
+
+    async def _whole_body(self, message: Message, receive: Receive) -> bytes:
+        """What came in this message and comes in those after it."""
         body = b""
         while True:
-            message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            body += message.get("body", b"")
+            chunk: bytes = message.get("body", b"")
+            body += chunk
             if len(body) > self._max_bytes:
                 raise MessageTooLargeError(f"The body is longer than {self._max_bytes} bytes")
             if not message.get("more_body"):
                 return body
+            message = await receive()
 
     async def _get(self, request: _Request) -> None:
         """Send what belongs to no request, or the rest of a stream that the client left."""
@@ -107,8 +128,7 @@ class McpEndpoint:
             return
         _require(request.headers, _EVENTS)
         conversation = self._conversation(request)
-        if await self._body(request.receive) is None:
-            return
+        await self._whole_body(await request.receive(), request.receive)
         last_event = trimmed(request.headers, b"last-event-id")
         stream, after = self._service.conversations.resume(conversation, last_event)
         await resume(stream, after, request.receive, request.send)
@@ -127,21 +147,16 @@ class McpEndpoint:
 
 
 def _has_session(headers: Headers) -> bool:
-    return SESSION in headers and trimmed(headers, VERSION) != STATELESS.name
+    """Whether the request is one of a revision with sessions, and of such a session."""
+    if SESSION not in headers:
+        return False
+    return VERSION not in headers or not supported(trimmed(headers, VERSION)).is_stateless
 
 
 @functools.lru_cache(maxsize=64)
 def _is(given: bytes, kind: bytes) -> bool:
     """Whether a media type, its parameters aside, is this one."""
     return given.partition(b";")[0].strip().lower() == kind
-
-
-def _check_kinds(headers: Headers) -> None:
-    """What comes is JSON, and the client takes what may go back."""
-    if not _is(headers.get(b"content-type", _JSON), _JSON):
-        raise NotJSONError("Send JSON, and say so: Content-Type: application/json")
-    if VERSION in headers or SESSION in headers:
-        _require(headers, _JSON, _EVENTS)
 
 
 def _require(headers: Headers, *kinds: bytes) -> None:

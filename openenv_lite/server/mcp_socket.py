@@ -35,6 +35,10 @@ class McpSocketEndpoint(SocketEndpoint):
         super().__init__(service.site.pool, service.site.mode, guard, settings)
         self._service = service
 
+    def join(self, session_id: str, connection: Connection) -> Session:
+        """An agent is a guest in the session it names: that does not end or wait with it."""
+        return self.pool.touch(session_id, self.mode, connection.principal)
+
     @contextlib.asynccontextmanager
     async def answering(self, connection: Connection, session: Session) -> AsyncIterator[Answering]:
         """Every frame is a message for the link, which lives as long as the connection."""

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from openenv_lite.conversation.stream import PULSE, Answer, Event, Stream
 from openenv_lite.server.authorization import Refusal
 
-__all__ = ["Headers", "refuse", "relay", "resume", "tell"]
+__all__ = ["Headers", "refuse", "relay", "resume", "tell", "whole"]
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -36,14 +36,20 @@ async def refuse(send: Send, refusal: Refusal) -> None:
 
 async def tell(send: Send, answer: Answer) -> None:
     """Send an answer as JSON."""
+    for message in whole(answer):
+        await send(message)
+
+
+def whole(answer: Answer) -> tuple[Message, Message]:
+    """An answer as JSON, in the two messages that make a response."""
     body = answer.body or b""
     headers = [(b"content-length", b"%d" % len(body))]
     if body:
         headers.append(_JSON)
     if answer.session_id is not None:
         headers.append((b"mcp-session-id", answer.session_id.encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    return start, {"type": "http.response.body", "body": body}
 
 
 async def relay(stream: Stream, receive: Receive, send: Send) -> None:
@@ -58,6 +64,7 @@ async def relay(stream: Stream, receive: Receive, send: Send) -> None:
         if answer is None:
             await follow(stream, None, send)
         else:
+            stream.forget()
             await tell(send, answer)
 
 

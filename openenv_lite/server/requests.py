@@ -10,11 +10,11 @@ __all__ = ["headers_of", "query"]
 
 
 def headers_of(scope: Scope) -> Headers:
-    """The headers by name; one of MCP's that came twice is joined, and so fits nothing."""
+    """The headers by name, with all parts of `accept`; MCP's that came twice then fit nothing."""
     headers = dict(scope["headers"])
     if len(headers) < len(scope["headers"]):
         for name in headers:
-            if name.startswith(b"mcp-"):
+            if name.startswith(b"mcp-") or name == b"accept":
                 headers[name] = b", ".join(v for n, v in scope["headers"] if n == name)
     return headers
 

@@ -3,6 +3,7 @@
 In production the control routes are not refused: they are not in the list.
 """
 
+import functools
 from typing import Any
 
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from openenv_lite.server.guard import Guard
 from openenv_lite.server.http import ControlRoutes, Endpoint, answering
 from openenv_lite.server.mcp import McpEndpoint
 from openenv_lite.server.mcp_socket import McpSocketEndpoint
+from openenv_lite.server.requests import headers_of
 from openenv_lite.server.settings import ServerSettings
 from openenv_lite.server.ws import WebSocketEndpoint
 from openenv_lite.types import ServerMode
@@ -49,9 +51,9 @@ def routes_of(service: Service, guard: Guard, settings: ServerSettings) -> list[
         )
 
     trainer: list[BaseRoute] = [
-        route("/reset", control.reset, "POST"),
-        route("/step", control.step, "POST"),
-        route("/state", control.state),
+        route("/reset", _guarded(guard, control.reset), "POST"),
+        route("/step", _guarded(guard, control.step), "POST"),
+        route("/state", _guarded(guard, control.state)),
     ]
     everyone: list[BaseRoute] = [
         WebSocketRoute("/ws", WebSocketEndpoint(pool, mode, guard, settings)),
@@ -69,6 +71,19 @@ def routes_of(service: Service, guard: Guard, settings: ServerSettings) -> list[
     controls = trainer if mode is ServerMode.SIMULATION else []
     information.routes = [*mcp, *controls, *everyone, *_authorization(guard)]
     return information.routes
+
+
+def _guarded(guard: Guard, endpoint: Endpoint) -> Endpoint:
+    """A control that no web page reaches; who may use it is for the network to say."""
+
+    @functools.wraps(endpoint)
+    async def let_in(request: Request) -> Response:
+        refusal = guard.check(headers_of(request.scope), request.scope)
+        if refusal is None:
+            return await endpoint(request)
+        return Response(refusal.body, refusal.status, media_type="application/json")
+
+    return let_in
 
 
 def _authorization(guard: Guard) -> list[BaseRoute]:

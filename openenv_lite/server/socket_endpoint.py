@@ -69,11 +69,15 @@ class SocketEndpoint:
             if wanted is None:
                 session = await self.pool.open_held(self.mode, own, connection, principal)
             else:
-                session = self.pool.attach(wanted, connection, self.mode, principal)
+                session = self.join(wanted, connection)
         except OpenEnvError as error:
             await self._refuse(connection, error)
             return
         await self._serve(connection, session)
+
+    def join(self, session_id: str, connection: Connection) -> Session:
+        """The session that the peer names; this connection then holds it."""
+        return self.pool.attach(session_id, connection, self.mode, connection.principal)
 
     async def _verdict(self, scope: Scope) -> Verdict:
         headers = headers_of(scope)

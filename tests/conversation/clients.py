@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 KEY = b"thirty-two bytes for a test's key"
-ALL = {"elicitation": {}, "sampling": {}, "roots": {}}
+ALL: dict[str, Any] = {"elicitation": {}, "sampling": {}, "roots": {}}
 META = "io.modelcontextprotocol/"
 IDLE_S = 100.0
 
@@ -71,7 +71,9 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def house(kind: Any = World, mode: str = "production", **settings: Any) -> AsyncIterator[House]:
+async def house(
+    kind: Any = World, mode: str = "production", **settings: Any
+) -> AsyncIterator[House]:
     """At the end everything is closed, and no environment may be left."""
     World.begin_anew()
     found = House(kind, mode, **settings)
@@ -159,9 +161,9 @@ class _Posting(Wire):
             await self.listen(taken)
             self.last = taken.answer
             assert self.last is not None
-            return {} if self.last.status == 202 else self.heard.pop()  # type: ignore[no-any-return]
+            return {} if self.last.status == 202 else self.heard.pop()
         self.last = taken
-        return {} if taken.body is None else self.note(taken.body)  # type: ignore[no-any-return]
+        return {} if taken.body is None else self.note(taken.body)
 
     async def listen(self, stream: Stream, after: int | None = None) -> list[int]:
         """Read a stream to its end, answering what is asked; the numbers of its events."""

@@ -146,7 +146,7 @@ async def test_an_asking_call_counts_once_where_it_waits(wire: str) -> None:
 @pytest.mark.parametrize("wire", ["common", "named", "modern link"])
 @pytest.mark.parametrize("kind", [World, Game])
 @on_loop
-async def test_an_asking_call_counts_once_though_it_is_made_again(
+async def test_an_asking_call_counts_when_it_acts_and_not_when_it_asks(
     wire: str, kind: type[World]
 ) -> None:
     async with house(kind, "simulation") as home:
@@ -154,12 +154,14 @@ async def test_an_asking_call_counts_once_though_it_is_made_again(
         await client.tool("add", amount=1)
         asked = await client.tool("greet")
         assert asked["resultType"] == "input_required", asked
+        assert (await session_of(home).state())["step_count"] == 1
         answers = {"1": {"action": "accept", "content": {"name": "Bo"}}}
         again = {"requestState": asked["requestState"], "inputResponses": answers}
-        for _ in range(2):  # a replay does not count either
+        for count in (2, 3):  # a replay acts again, and so counts again
             reply = await client.request("tools/call", name="greet", arguments={}, **again)
             assert text_of(reply["result"]) == "Hello, Bo"
-            assert (await session_of(home).state())["step_count"] == 2
+            assert (await session_of(home).state())["step_count"] == count
+        assert game(home).total == 3
         await client.end()
 
 

@@ -263,6 +263,17 @@ async def test_a_state_that_is_not_ours_or_not_this_request_s_is_refused() -> No
 
 
 @on_loop
+async def test_a_state_is_of_one_session() -> None:
+    async with house(World) as home:
+        mine, other = [Modern(home, None, (await home.trainer()).id) for _ in range(2)]
+        asked = await mine.tool("meet")
+        answers = {"first": accepted("Ann")}
+        for stranger in (other, Modern(home)):
+            assert (await retry(stranger, asked, answers))["error"]["code"] == -32602
+        assert list((await retry(mine, asked, answers))["inputRequests"]) == ["second"]
+
+
+@on_loop
 async def test_a_state_expires() -> None:
     async with house(World) as home:
         client = Modern(home)
@@ -280,9 +291,7 @@ async def test_a_client_of_2026_that_cannot_is_told_what_it_lacks() -> None:
         client = Modern(home, capabilities={"sampling": {}})
         reply = await client.request("tools/call", name="explore")
         assert reply["error"]["code"] == -32021
-        assert reply["error"]["data"] == {
-            "requiredCapabilities": {"elicitation": {}, "roots": {}}
-        }
+        assert reply["error"]["data"] == {"requiredCapabilities": {"elicitation": {}, "roots": {}}}
         assert client.last is not None
         assert client.last.status == 400
 

@@ -75,7 +75,16 @@ async def test_a_handle_that_we_did_not_make_is_refused() -> None:
         foreign = Seal(b"another key of enough bytes").seal("session", [session_id, None], 1e12)
         misused = Seal(KEY).seal("request", [session_id, None], 1e12)
         expired = Seal(KEY).seal("session", [session_id, None], -1.0)
-        for forged in ("", "x", session_id, altered, foreign, misused, expired, honest.handle + "="):
+        for forged in (
+            "",
+            "x",
+            session_id,
+            altered,
+            foreign,
+            misused,
+            expired,
+            honest.handle + "=",
+        ):
             client = Modern(home)
             client.handle = forged
             await is_refused(client)
@@ -90,12 +99,13 @@ async def test_a_handle_that_we_did_not_make_is_refused() -> None:
 @on_loop
 async def test_a_handle_is_its_principal_s_alone() -> None:
     async with house(World) as home:
-        ann = await Modern(home, "ann").open()
-        for stranger in ("bob", None):
-            thief = Modern(home, stranger)
-            thief.handle = ann.handle
-            await is_refused(thief)
-        assert text_of(await ann.tool("add", amount=1)) == "1"
+        for owner, strangers in (("ann", ("bob", None)), (None, ("ann", ""))):
+            honest = await Modern(home, owner).open()
+            for stranger in strangers:
+                thief = Modern(home, stranger)
+                thief.handle = honest.handle
+                await is_refused(thief)
+            assert text_of(await honest.tool("add", amount=1)) == "1"
 
 
 @pytest.mark.parametrize("key", [KEY, b"another key of enough bytes"])

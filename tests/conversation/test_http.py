@@ -15,8 +15,11 @@ from tests.leaks import on_loop, until
 from tests.manual_clock import ManualClock
 from tests.peer import Peer
 
+
 @contextlib.asynccontextmanager
-async def serving(kind: Any = World, mode: str = "production", **settings: Any) -> AsyncIterator[Any]:
+async def serving(
+    kind: Any = World, mode: str = "production", **settings: Any
+) -> AsyncIterator[Any]:
     World.begin_anew()
     given = {"max_concurrent_envs": 5, "idle_timeout_s": IDLE_S, "clock": ManualClock()}
     app = create_app(kind, mode=mode, **{**given, **settings})

@@ -25,8 +25,9 @@ class Listener:
     def __init__(self, client: Modern, wanted: dict[str, Any], identity: Any = "L") -> None:
         self.client = Modern(client.house, client.principal, client.session_id)
         params = {"notifications": wanted}
-        self.stream = self.client.send("subscriptions/listen", params, identity)
-        assert isinstance(self.stream, Stream)
+        taken = self.client.send("subscriptions/listen", params, identity)
+        assert isinstance(taken, Stream)
+        self.stream = taken
         self.task = asyncio.create_task(self.client.listen(self.stream))
 
     async def heard(self, count: int) -> list[Any]:

@@ -16,6 +16,10 @@ HIDDEN = ("7319.25", "sekrit-4711", "918273", "reward", "metadata", '"done"', "t
 """What no model may read: the rewards, the metadata and the seeds of these environments."""
 
 
+TOOLS = ["add", "talk", "chat", "wait", "block", "greet"]
+TOOLS += ["meet", "explore", "part", "learn", "touch", "fail"]
+
+
 class Name(Struct):
     """Who somebody is."""
 
@@ -48,10 +52,8 @@ class World(MCPEnvironment):
         World.built += 1
         World.alive.append(self)
         self.total = 0
-        for function in (self.add, self.talk, self.chat, self.wait, self.block, self.greet):
-            self.tool(function)
-        for function in (self.meet, self.part, self.learn, self.touch, self.fail, self.explore):
-            self.tool(function)
+        for name in TOOLS:
+            self.tool(getattr(self, name))
         self.tool(mode="simulation")(peek)
         self.tool(mode="production")(serve)
         self.resource("note://total", mime_type="text/plain")(self.note)
