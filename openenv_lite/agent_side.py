@@ -143,11 +143,11 @@ class AgentSide:
             waiting = functools.partial(self.invoke_tool, name, arguments, timeout_s)
             outcome: Outcome = self.run_coroutine(waiting)
             return outcome
-        return self.use(tool, arguments)
+        return self.use(tool, arguments, self.context)
 
-    def use(self, tool: Tool, arguments: Mapping[str, Any]) -> Outcome:
+    def use(self, tool: Tool, arguments: Mapping[str, Any], context: Context) -> Outcome:
         """Call a plain tool here and now."""
-        bound = tool.bind(arguments, self.context)
+        bound = tool.bind(arguments, context)
         try:
             return tool.outcome(tool.function(**bound))
         except BaseException as error:

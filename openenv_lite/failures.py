@@ -11,6 +11,7 @@ from openenv_lite.errors import (
     InvalidAnswerError,
     InvalidArgumentsError,
     OpenEnvError,
+    SessionClosedError,
     ToolFailedError,
     UnknownResourceError,
     UnknownToolError,
@@ -31,7 +32,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-_TOLD_BY_TOOLS = (ToolFailedError, CapabilityError, InvalidAnswerError)
+_TOLD_BY_TOOLS = (ToolFailedError, CapabilityError, InvalidAnswerError, SessionClosedError)
 _TOLD_BY_OTHERS = (*_TOLD_BY_TOOLS, ExecutionError, UnknownResourceError)
 """What an author raises, or lets pass, to be told to the peer as it is."""
 

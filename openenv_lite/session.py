@@ -230,23 +230,21 @@ class Session(Life):
         """
         if not self._calls_inline or tool.is_async or self._turn.locked():
             return self._use(tool.name, arguments, channel)
-        environment = self._begin_call(channel)
+        context = self._begin_call(channel)
         began = perf_counter()
-        try:
-            return environment.use(tool, arguments)
-        finally:
-            elapsed = perf_counter() - began
-            if elapsed > SLOW_CALL_S and isinstance(self._lane, LoopLane):
-                self._lane.warn(tool.function, elapsed)
-            IN_PROGRESS.set(NOBODY)
+        outcome: Outcome = self._environment.use(tool, arguments, context)
+        elapsed = perf_counter() - began
+        if elapsed > SLOW_CALL_S and isinstance(self._lane, LoopLane):
+            self._lane.warn(tool.function, elapsed)
+        return outcome
 
     async def _use(self, name: str, arguments: Mapping[str, Any], channel: Channel) -> Outcome:
         async with self._turn:
-            environment = self._begin_call(channel)
+            self._begin_call(channel)
             try:
                 if self._acts:
                     return await self._act(name, arguments)
-                return await environment.invoke_tool(name, arguments)
+                return await self._with_tools().invoke_tool(name, arguments)
             except InputRequired:
                 self._take_back()
                 raise
@@ -258,14 +256,14 @@ class Session(Life):
         self.steps -= 1
         self._counted.step_count -= 1
 
-    def _begin_call(self, channel: Channel) -> MCPEnvironment:
-        """The environment, counted and told who listens."""
+    def _begin_call(self, channel: Channel) -> Context:
+        """Count the call, and note who listens to it."""
         self.phase = advance(CALL_TOOL, self.phase)
-        environment: MCPEnvironment = self._environment
-        IN_PROGRESS.set(Context(channel))
+        context = Context(channel)
+        IN_PROGRESS.set(context)
         self.steps += 1
         self._counted.step_count += 1
-        return environment
+        return context
 
     async def _act(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         """Call a tool as the action it is to the trainer; the model learns of no reward."""

@@ -16,6 +16,7 @@ from openenv_lite.conversation.stream import Answer, Stream
 from openenv_lite.conversation.tenant import Guest, OwnTenant
 from openenv_lite.errors import (
     CapacityError,
+    InvalidArgumentsError,
     InvalidMessageError,
     OpenEnvError,
     UnknownSessionError,
@@ -26,6 +27,9 @@ from openenv_lite.mcp.methods import method_of, params_of
 from openenv_lite.mcp.params import Cancelled, Decoder, Initialize
 
 __all__ = ["Conversations"]
+
+LONGEST_GREETING = 64 * 1024
+"""Bytes of what a client may say of itself."""
 
 FAIR_SHARE = 64
 """Messages of a batch after which others have a turn."""
@@ -111,6 +115,8 @@ class Conversations:
         make_stream: Any = Stream,
     ) -> Conversation:
         """A client as its `initialize` describes it, still without an environment."""
+        if len(bytes(message.params)) > LONGEST_GREETING:  # it is kept for as long as the client
+            raise InvalidArgumentsError(f"initialize is longer than {LONGEST_GREETING} bytes")
         asked: Initialize = params_of("initialize", message.params)
         revision = revisions.negotiate(asked.protocol_version)
         client = Client(revision, asked.capabilities, "info", principal)

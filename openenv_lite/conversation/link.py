@@ -153,7 +153,7 @@ class Link:
             return ACCEPTED
         if message.is_request and names_revision(message):
             return self._stateless(message)
-        if message.method == "initialize" and conversation is None:
+        if message.method == "initialize" and message.is_request and conversation is None:
             return self._initialize(message)
         if conversation is not None:
             return self._service.conversations.take(conversation, message)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["META", "Client", "Fields", "Reply", "exchange", "fields_of_2026"]
+__all__ = ["META", "Client", "Fields", "Reply", "exchange", "fields_of_2026", "meta", "request"]
 
 META = "io.modelcontextprotocol/"
 STATELESS = "2026-07-28"
@@ -109,6 +109,16 @@ def fields_of_2026(method: str, name: str | None = None) -> list[tuple[str, str 
         ("mcp-method", method),
     ]
     return fields if name is None else [*fields, ("mcp-name", name)]
+
+
+def request(method: str = "ping", identity: Any = 1, **params: Any) -> dict[str, Any]:
+    """A request by its parts."""
+    return {"jsonrpc": "2.0", "id": identity, "method": method, "params": params}
+
+
+def meta(revision: Any = STATELESS) -> dict[str, Any]:
+    """The `_meta` of a request of 2026-07-28."""
+    return {f"{META}protocolVersion": revision, f"{META}clientCapabilities": {}}
 
 
 class Client:
