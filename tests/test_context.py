@@ -442,3 +442,20 @@ def test_silence_listens_to_nothing(level: LogLevel) -> None:
     assert not SILENT.wants_progress
     SILENT.notify("notifications/message", {})
     SILENT.leave()
+
+
+@on_loop
+async def test_questions_of_a_task_group_are_asked_together() -> None:
+    host = MCPEnvironment()
+
+    @host.tool
+    async def both(context: Context) -> str:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(context.roots())
+            group.create_task(context.roots())
+        return "done"
+
+    IN_PROGRESS.set(Context(Ear()))
+    with pytest.raises(InputRequired) as caught:
+        await host.invoke_tool("both", {})
+    assert {each.method for each in caught.value.questions.values()} == {"roots/list"}

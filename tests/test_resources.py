@@ -1,4 +1,5 @@
 import re
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -243,3 +244,11 @@ async def test_a_variable_is_completed_from_a_list_or_by_a_function() -> None:
 def test_completing_what_is_no_variable_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="no argument 'b'"):
         ResourceRegistry()("test://x/{a}", complete={"b": ["x"]})(lambda a: a)
+
+
+def test_a_uri_that_almost_fits_is_refused_at_once() -> None:
+    made = Resource("log://{y}-{m}-{d}-{h}/lines", lambda y, m, d, h: y, name="log")
+    began = time.perf_counter()
+    assert made.match("log://" + "-" * (LONGEST_URI - 10)) is None
+    assert time.perf_counter() - began < 1.0  # by trying every division it would take hours
+    assert made.match("log://1-2-3-4/lines") == {"y": "1", "m": "2", "d": "3", "h": "4"}

@@ -434,3 +434,15 @@ def test_a_dataclass_as_a_result_is_an_object(width: int, other: int) -> None:
     tool = returning(Size)
     assert tool.outcome(Size(width)).structured == {"width": width}
     assert tool.declaration["outputSchema"]["required"] == ["width"]
+
+
+def test_unique_items_are_found_in_one_pass() -> None:
+    array = {"type": "array", "uniqueItems": True}
+    schema: dict[str, Any] = {"type": "object", "properties": {"given": array}}
+    tool = Tool(lambda given: len(given), name="count", input_schema=schema)
+    many = [{"number": number} for number in range(20_000)]
+    assert tool.bind({"given": many}, Context())["given"] == many
+    assert tool.bind({"given": [1, True, "1"]}, Context())
+    for alike in ([1, 1.0], [{"a": 1, "b": 2}, {"b": 2, "a": 1.0}], [[1], [1.0]]):
+        with pytest.raises(InvalidArgumentsError, match="not unique"):
+            tool.bind({"given": alike}, Context())

@@ -298,3 +298,17 @@ def test_a_plain_environment_needs_no_types() -> None:
             assert (await http.post("/step", json={"action": {}})).json()["done"] is False
 
     story()
+
+
+@pytest.mark.parametrize("path", ["/reset", "/step", "/state"])
+@pytest.mark.parametrize("foreign", [{"host": "evil.example"}, {"origin": "https://evil.example"}])
+@on_loop
+async def test_no_web_page_reaches_a_control_of_a_local_server(
+    path: str, foreign: dict[str, str]
+) -> None:
+    async with client(Inline) as http:
+        local = "http://127.0.0.1:8000"
+        method = "GET" if path == "/state" else "POST"
+        refused = await http.request(method, f"{local}{path}", headers=foreign)
+        assert refused.status_code in (403, 421)
+        assert http.server.statistics().opened == 0  # type: ignore[attr-defined]
