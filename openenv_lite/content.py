@@ -21,6 +21,7 @@ __all__ = [
     "ResourceLink",
     "ToolResult",
     "blocks_of",
+    "failed_outcome",
     "from_openenv_result",
     "messages_of",
     "openenv_result",
@@ -316,6 +317,11 @@ def _text_block(value: Any) -> dict[str, Any]:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def failed_outcome(text: str) -> Outcome:
+    """What a model is told in place of a result."""
+    return Outcome(content=[_text_block(text)], structured=None, data=None, is_error=True)
 
 
 def from_openenv_result(result: Any) -> Outcome:

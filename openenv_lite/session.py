@@ -261,8 +261,7 @@ class Session(Life):
         self.phase = advance(CALL_TOOL, self.phase)
         context = Context(channel)
         IN_PROGRESS.set(context)
-        self.steps += 1
-        self._counted.step_count += 1
+        self._count()
         return context
 
     async def _act(self, name: str, arguments: Mapping[str, Any]) -> Outcome:

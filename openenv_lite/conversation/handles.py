@@ -7,7 +7,7 @@ simulation the trainer decides when an environment begins.
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from openenv_lite.content import Outcome, outcome_of
+from openenv_lite.content import Outcome, failed_outcome, outcome_of
 from openenv_lite.conversation.call import Call
 from openenv_lite.conversation.site import Site
 from openenv_lite.conversation.tenant import CommonTenant, Guest
@@ -82,7 +82,7 @@ class Handles:
         try:
             session = await self._site.opening.open(principal)
         except OpenEnvError as error:
-            return _error(error.message)
+            return failed_outcome(error.message)
         until = self._site.time() + _LIFETIME_S
         handle = self._site.seal.seal(_PURPOSE, [session.id, principal], until)
         return outcome_of({ARGUMENT: handle})
@@ -96,11 +96,7 @@ class Handles:
 
 
 def _refused() -> Outcome:
-    return _error(f"Unknown or expired {ARGUMENT}: call {OPEN} for a new one")
-
-
-def _error(text: str) -> Outcome:
-    return Outcome(content=outcome_of(text).content, structured=None, data=None, is_error=True)
+    return failed_outcome(f"Unknown or expired {ARGUMENT}: call {OPEN} for a new one")
 
 
 def _taking_handle(declared: dict[str, Any]) -> dict[str, Any]:

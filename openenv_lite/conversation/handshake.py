@@ -11,6 +11,7 @@ from openenv_lite import codec
 from openenv_lite.context import Question
 from openenv_lite.conversation.call import Call
 from openenv_lite.conversation.client import Client
+from openenv_lite.conversation.listening import notification_of
 from openenv_lite.conversation.stream import Stream
 from openenv_lite.conversation.tenant import OwnTenant, Tenant
 from openenv_lite.errors import InvalidAnswerError, InvalidJSONError, SessionClosedError
@@ -134,13 +135,9 @@ class Conversation:
         session.watchers.add(self._tell)
 
     def _tell(self, change: Change) -> None:
-        if change is CLOSED_CHANGE:
-            return
-        if change.uri is None:
-            self.outlet.put(messages.message(f"notifications/{change.kind}/list_changed", {}))
-        elif change.uri in self.subscriptions:
-            updated = {"uri": change.uri}
-            self.outlet.put(messages.message("notifications/resources/updated", updated))
+        is_followed = change.uri is None or change.uri in self.subscriptions
+        if is_followed and change is not CLOSED_CHANGE:
+            self.outlet.put(messages.message(*notification_of(change)))
 
     async def close(self) -> None:
         """End what is under way, and the environment if it was the client's own."""

@@ -10,7 +10,7 @@ from openenv_lite.mcp import messages
 from openenv_lite.mcp.params import Filter
 from openenv_lite.mcp.shapes import SUBSCRIPTION
 
-__all__ = ["Listeners"]
+__all__ = ["Listeners", "notification_of"]
 
 
 class Listeners:
@@ -46,11 +46,21 @@ def _tell(call: Call, wanted: Filter, ended: "asyncio.Future[None]", change: Cha
     if change is CLOSED_CHANGE:
         if not ended.done():
             ended.set_result(None)
-    elif change.uri is not None:
-        if change.uri in wanted.resource_subscriptions:
-            _notify(call, "notifications/resources/updated", {"uri": change.uri})
-    elif getattr(wanted, f"{change.kind}_list_changed"):
-        _notify(call, f"notifications/{change.kind}/list_changed", {})
+    elif _is_wanted(wanted, change):
+        _notify(call, *notification_of(change))
+
+
+def _is_wanted(wanted: Filter, change: Change) -> bool:
+    if change.uri is not None:
+        return change.uri in wanted.resource_subscriptions
+    return bool(getattr(wanted, f"{change.kind}_list_changed"))
+
+
+def notification_of(change: Change) -> tuple[str, dict[str, Any]]:
+    """How a change in an environment is told: method and parameters."""
+    if change.uri is not None:
+        return "notifications/resources/updated", {"uri": change.uri}
+    return f"notifications/{change.kind}/list_changed", {}
 
 
 def _notify(call: Call, method: str, params: dict[str, Any]) -> None:

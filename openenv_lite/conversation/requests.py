@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from openenv_lite.content import Outcome, outcome_of
+from openenv_lite.content import Outcome, failed_outcome
 from openenv_lite.conversation.call import Call
 from openenv_lite.conversation.handles import Handles
 from openenv_lite.conversation.handshake import SessionCall
@@ -169,5 +169,4 @@ def _told(error: OpenEnvError, revision: Revision) -> Outcome:
         raise error
     if isinstance(error, CapabilityError | InvalidAnswerError) and revision.is_stateless:
         raise error
-    outcome = outcome_of(error.message)
-    return Outcome(content=outcome.content, structured=None, data=None, is_error=True)
+    return failed_outcome(error.message)

@@ -6,13 +6,11 @@ from typing import Protocol
 
 from openenv_lite.conversation.opening import Opening
 from openenv_lite.pool import Pool
-from openenv_lite.protocol import CLOSED, DONE
+from openenv_lite.protocol import CLOSED, DONE, Phase
 from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 
 __all__ = ["CommonTenant", "Guest", "OwnTenant", "Tenant"]
-
-_OVER = (DONE, CLOSED)
 
 
 class Tenant(Protocol):
@@ -78,6 +76,8 @@ class OwnTenant:
     """
 
     session_id: str | None = None
+    _over: tuple[Phase, ...] = ()
+    """Phases in which its session is none any more."""
 
     def __init__(
         self, opening: Opening, principal: str | None, opened: Callable[[Session], None]
@@ -106,7 +106,7 @@ class OwnTenant:
             UnknownSessionError: It has ended.
         """
         session = self._session
-        if session is None:
+        if session is None or session.phase in self._over:
             return None
         return session if self._pool.keep(session) else self._touched(session)
 
@@ -136,17 +136,12 @@ class OwnTenant:
 class CommonTenant(OwnTenant):
     """Shared by all calls of one principal that name no session; begins anew when it has ended."""
 
-    def current(self) -> Session | None:
-        """The session, where it exists and its episode goes on."""
-        session = self._session
-        if session is None or session.phase in _OVER:
-            return None
-        return session if self._pool.keep(session) else self._touched(session)
+    _over = (DONE, CLOSED)
 
     async def session(self) -> Session:
         """The session, opened where there is none or its episode is over."""
         async with self._turn:
-            if self._session is not None and self._session.phase in _OVER:
+            if self._session is not None and self._session.phase in self._over:
                 await self._pool.close(self._session)
                 self._session = None
         return await super().session()

@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from openenv_lite import codec
 from openenv_lite.errors import InvalidJSONError, InvalidMessageError, OpenEnvError
+from openenv_lite.mcp.envelope import request_id
 from openenv_lite.mcp.params import CallTool
 
 __all__ = [
@@ -154,8 +155,7 @@ def identity_of(body: bytes | str | msgspec.Raw) -> Identity | None:
         found = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return None
-    identity = found.get("id") if isinstance(found, dict) else None
-    return identity if isinstance(identity, int | str) and not isinstance(identity, bool) else None
+    return request_id(found)
 
 
 def message(method: str, params: Any, identity: Identity | None = None) -> bytes:
