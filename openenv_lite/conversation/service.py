@@ -153,5 +153,7 @@ class Service:
 
     async def close(self) -> None:
         """Stop every call and end every client."""
-        await self.answering.close()
-        await self.conversations.close()
+        try:
+            await self.answering.close()
+        finally:  # even if a call does not end, and whoever closes has waited long enough
+            await self.conversations.close()

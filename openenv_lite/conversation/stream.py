@@ -34,6 +34,10 @@ PULSE = Event(0, b"")
 """Nothing; it shows that the stream is alive."""
 
 
+_NOTHING = Answer(None, 202)
+"""How a stream ends that has no answer."""
+
+
 class Stream:
     """The messages of one request in order, the answer last. One reads at a time.
 
@@ -117,7 +121,7 @@ class Stream:
         if self._task is not None:
             # Not before it has begun, or what it awaits would never be awaited.
             asyncio.get_running_loop().call_soon(self._task.cancel)
-        self.finish(Answer(None, 202))
+        self.finish(_NOTHING)
 
     async def ended(self) -> None:
         """Wait until the task, cancelled or not, is over."""
@@ -125,7 +129,10 @@ class Stream:
             await asyncio.wait({self._task})
 
     async def _follow(self, answering: Coroutine[Any, Any, Answer]) -> None:
-        self.finish(await answering)
+        try:
+            self.finish(await answering)
+        finally:
+            self.finish(_NOTHING)  # does nothing, unless what an author raised passed every door
 
     async def only_answer(self) -> Answer | None:
         """The answer, where nothing comes before it; None as soon as something does.

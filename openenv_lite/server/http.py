@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from openenv_lite import codec
+from openenv_lite.context import InputRequired
 from openenv_lite.errors import InvalidJSONError, InvalidMessageError
 from openenv_lite.failures import typed
 from openenv_lite.pool import Pool
@@ -51,7 +52,7 @@ def answering(mode: ServerMode) -> Callable[[Endpoint], Endpoint]:
                 raise  # the body limit's own way to say 413
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody is left to read it
-            except Exception as error:  # noqa: BLE001  the one door for HTTP
+            except (Exception, InputRequired) as error:  # noqa: BLE001  the one door for HTTP
                 return http_failure(typed(error, mode))
 
         return answer

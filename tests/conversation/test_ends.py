@@ -1,13 +1,15 @@
 """A server that stops with everything under way leaves no task, no thread and no environment."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
 import pytest
 
-from openenv_lite import create_app
+from openenv_lite import Context, create_app
 from openenv_lite.conversation.stream import Answer, Stream
+from tests.conversation.browser import Browser, serving
 from tests.conversation.clients import ALL, Legacy, Linked, Modern, connect, house
 from tests.conversation.exchange import Exchange
 from tests.conversation.world import Game, World
@@ -143,3 +145,60 @@ async def test_a_slow_environment_does_not_keep_other_clients_from_expiring() ->
             assert taken.status == 404
         assert home.service.conversations._all == {}
         World.barrier.set()
+
+
+class Stubborn(World):
+    """Neither its async tool nor its `close` ends before the gates are open."""
+
+    async def wait(self, name: str = "wait", context: Context | None = None) -> str:
+        World.entered.append(name)
+        while not World.gate.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await World.gate.wait()
+        return "waited"
+
+    def close(self) -> None:
+        World.barrier.wait(10)
+        super().close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "tool"), [(World, "block"), (Stubborn, "wait"), (Stubborn, "add")]
+)
+@pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
+@on_loop
+async def test_no_code_of_an_author_s_keeps_an_app_from_closing(
+    kind: Any, tool: str, revision: str
+) -> None:
+    World.begin_anew()
+    app = create_app(kind, mode="production", max_concurrent_envs=5, close_timeout_s=0.05)
+    client = await Browser(app, revision).begin()
+    arguments = {"amount": 1} if tool == "add" else {}
+    async with client.tool(tool, **arguments) as reply:
+        await until(lambda: World.entered or reply.is_complete)
+    try:
+        await asyncio.wait_for(app.state.server.aclose(), 5)
+    finally:
+        World.gate.set()
+        World.barrier.set()
+    assert app.state.server.statistics().active == 0
+
+
+@on_loop
+async def test_who_only_listens_is_let_go_before_a_stop_and_calls_go_on() -> None:
+    async with serving() as app:
+        legacy, modern = await Browser(app).begin(), Browser(app, "2026-07-28")
+        async with (
+            legacy.get() as stream,
+            modern.post("subscriptions/listen", {"notifications": {}}) as listening,
+            legacy.tool("wait") as call,
+        ):
+            await listening.events(1)
+            await until(lambda: World.entered and stream.status)
+            app.state.server.let_go()
+            await until(lambda: stream.is_complete and listening.is_complete)
+            assert not call.is_complete
+            World.gate.set()
+            assert (await call.json())["result"]["content"][0]["text"] == "waited"
+            (*_, last) = await listening.events()
+            assert last.data["result"]["resultType"] == "complete"

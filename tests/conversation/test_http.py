@@ -1,87 +1,16 @@
 """Conversations over HTTP: JSON or events, leaving and coming back, and who is let in."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from openenv_lite import create_app
-from tests.conversation.clients import ALL, IDLE_S, META
-from tests.conversation.exchange import Exchange
+from tests.conversation.browser import Browser, serving
+from tests.conversation.clients import IDLE_S
 from tests.conversation.world import Game, Inline, World
 from tests.leaks import on_loop, until
 from tests.manual_clock import ManualClock
 from tests.peer import Peer
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    kind: Any = World, mode: str = "production", **settings: Any
-) -> AsyncIterator[Any]:
-    World.begin_anew()
-    given = {"max_concurrent_envs": 5, "idle_timeout_s": IDLE_S, "clock": ManualClock()}
-    app = create_app(kind, mode=mode, **{**given, **settings})
-    try:
-        yield app
-    finally:
-        World.barrier.set()
-        await app.state.server.aclose()
-    assert World.alive == []
-
-
-class Browser:
-    """A client of one app, in one era, by the name of one principal."""
-
-    def __init__(
-        self, app: Any, revision: str = "2025-11-25", token: str = "", query: str = ""
-    ) -> None:
-        self.app = app
-        self.revision = revision
-        self.query = query
-        self.headers = {"mcp-protocol-version": revision}
-        if token:
-            self.headers["authorization"] = f"Bearer {token}"
-
-    @property
-    def is_modern(self) -> bool:
-        return self.revision == "2026-07-28"
-
-    async def begin(self) -> "Browser":
-        if not self.is_modern:
-            params = {"protocolVersion": self.revision, "capabilities": ALL}
-            async with self.post("initialize", params) as reply:
-                await reply.json()
-                self.headers["mcp-session-id"] = reply.headers["mcp-session-id"]
-        return self
-
-    def post(self, method: str, params: Any = None, identity: Any = 1) -> Exchange:
-        headers, params = dict(self.headers), dict(params or {})
-        if self.is_modern:
-            given = {f"{META}protocolVersion": self.revision, f"{META}clientCapabilities": ALL}
-            params["_meta"] = {**given, f"{META}logLevel": "info"}
-            headers["mcp-method"] = method
-            if "name" in params:
-                headers["mcp-name"] = params["name"]
-        message = {"jsonrpc": "2.0", "id": identity, "method": method, "params": params}
-        return Exchange(self.app, "POST", message, headers, self.query)
-
-    def tool(self, tool: str, identity: Any = 1, **arguments: Any) -> Exchange:
-        return self.post("tools/call", {"name": tool, "arguments": arguments}, identity)
-
-    def get(self, last: str | None = None) -> Exchange:
-        headers = {**self.headers, **({} if last is None else {"last-event-id": last})}
-        return Exchange(self.app, "GET", None, headers)
-
-    async def say(self, message: Any) -> int:
-        async with Exchange(self.app, "POST", message, self.headers) as reply:
-            return (await reply.begun()).status
-
-    async def delete(self) -> int:
-        async with Exchange(self.app, "DELETE", None, self.headers) as reply:
-            return (await reply.begun()).status
-
 
 ERAS = pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"])
 
@@ -185,6 +114,20 @@ async def test_an_unknown_event_id_is_refused_and_a_strange_one_harms_nobody(las
                 assert await rest.events() == []
             else:
                 assert (rest.status, (await rest.json())["error"]["code"]) == (400, -32600)
+
+
+@on_loop
+async def test_an_answer_that_was_sent_whole_is_not_kept() -> None:
+    async with serving() as app:
+        client = await Browser(app).begin()
+        async with client.tool("add", amount=1) as reply:
+            await reply.json()
+        async with client.tool("chat", times=1) as reply:
+            key, _, _ = str((await reply.events())[0].id).partition("_")
+        async with client.get(f"{int(key) - 1}_0") as rest:
+            assert await rest.events() == []
+        async with client.get(f"{key}_0") as rest:
+            assert len(await rest.events()) == 2
 
 
 @pytest.mark.parametrize("said", [False, True])

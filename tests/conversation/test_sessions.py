@@ -7,7 +7,7 @@ import pytest
 
 from openenv_lite.conversation.stream import Answer
 from openenv_lite.mcp.revisions import HANDSHAKE
-from tests.conversation.clients import IDLE_S, Legacy, Modern, house, text_of
+from tests.conversation.clients import IDLE_S, Legacy, Modern, connect, house, text_of
 from tests.conversation.world import World
 from tests.leaks import on_loop, until
 
@@ -247,3 +247,43 @@ async def test_a_batch_is_answered_together_where_the_revision_has_it() -> None:
         taken = client.post_on([])
         assert isinstance(taken, Answer)
         assert taken.status == 400
+
+
+@pytest.mark.parametrize("wire", ["session", "common"])
+@pytest.mark.parametrize("order", ["list list call", "call list", "list call list"])
+@on_loop
+async def test_where_only_one_fits_those_who_begin_together_wait_for_each_other(
+    wire: str, order: str
+) -> None:
+    async with house(World, most=1) as home:
+        client = await connect(wire, home)
+        sent = {"list": {}, "call": {"name": "add", "arguments": {"amount": 1}}}
+        asking = [client.request(f"tools/{each}", **sent[each]) for each in order.split()]
+        replies = await asyncio.gather(*asking)
+        assert all("result" in each for each in replies)
+        assert not any(each["result"].get("isError") for each in replies)
+        await client.end()
+
+
+@on_loop
+async def test_first_callers_at_once_have_one_common_environment_each() -> None:
+    async with house(World) as home:
+        ann, bob = Modern(home, "ann"), Modern(home, "bob")
+        added = [each.tool("add", amount=1) for each in (ann, bob, ann)]
+        assert [text_of(each) for each in await asyncio.gather(*added)] == ["1", "1", "2"]
+        assert World.built == 2
+
+
+@pytest.mark.parametrize("wire", ["session", "common", "handle"])
+@on_loop
+async def test_only_from_the_end_of_a_call_a_client_is_idle(wire: str) -> None:
+    async with house(World) as home:
+        client = await connect(wire, home)
+        await client.tool("add", amount=1)
+        call = asyncio.create_task(client.tool("wait"))
+        await until(lambda: World.entered)
+        await home.clock.advance(IDLE_S * 3)
+        World.gate.set()
+        assert text_of(await call) == "waited"
+        await home.clock.advance(IDLE_S * 0.5)
+        assert text_of(await client.tool("add", amount=1)) == "2"

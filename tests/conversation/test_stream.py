@@ -154,3 +154,14 @@ async def test_what_a_lost_reader_was_not_sent_waits_for_the_next() -> None:
     assert [event.body async for event in slow] == []
     stream.finish(Answer(b"end"))
     assert await heard(stream) == [b"b", b"c", b"end"]
+
+
+@on_loop
+async def test_who_claims_to_have_seen_the_future_hears_it_all_the_same() -> None:
+    stream = Stream("0")
+    coming = asyncio.ensure_future(anext(stream.read(10**17)))
+    await asyncio.sleep(0)
+    stream.put(b"word")
+    assert (await asyncio.wait_for(coming, 5)).body == b"word"
+    stream.finish(Answer(b"end"))
+    assert await heard(stream) == [b"end"]

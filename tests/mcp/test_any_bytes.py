@@ -156,7 +156,7 @@ def check_identity(body: bytes, answer: Any, told: str) -> None:
     try:
         message = msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        message = None
+        return  # what a peer may still have read of it is not for this decoder to say
     identity = message.get("id") if isinstance(message, dict) else None
     if not isinstance(identity, int | str) or isinstance(identity, bool):
         identity = None

@@ -8,8 +8,11 @@ import fastapi
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openenv_lite import HTTPEnvServer, ServerMode, create_app
 from openenv_lite.errors import ConfigurationError
@@ -247,3 +250,54 @@ def test_registering_again_in_production_leaves_no_control_behind() -> None:
     with TestClient(app) as http:
         assert [http.post(path, json={}).status_code for path in ("/reset", "/step")] == [404, 404]
         assert http.get("/health").status_code == 200
+
+
+def tools(http: TestClient) -> set[str]:
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    listed = http.post("/mcp", json=request).json()["result"]["tools"]
+    return {each["name"] for each in listed}
+
+
+def test_a_middleware_sees_what_is_for_mcp_too() -> None:
+    seen: list[str] = []
+
+    class Watch:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            seen.append(scope.get("path", ""))
+            await self.app(scope, receive, send)
+
+    app = create_app(Toolbox)
+    app.add_middleware(Watch)
+    with TestClient(app) as http:
+        assert "add" in tools(http)
+    assert "/mcp" in seen
+
+
+def test_a_route_put_before_ours_answers_for_mcp() -> None:
+    async def mine(request: Request) -> Response:
+        return Response("mine")
+
+    app = create_app(Toolbox)
+    app.router.routes.insert(0, Route("/mcp", mine, methods=["POST"]))
+    with TestClient(app) as http:
+        assert http.post("/mcp").text == "mine"
+
+
+@pytest.mark.parametrize("modes", [("simulation", "production"), ("production", "simulation")])
+def test_registered_again_in_another_mode_mcp_answers_in_that_mode(modes: tuple[str, str]) -> None:
+    first, then = modes
+    own = {"simulation": {"peek"}, "production": {"serve"}}
+    app = create_app(Toolbox, mode=first)
+    with TestClient(app) as http:
+        assert tools(http) & {"peek", "serve"} == own[first]
+        app.state.server.register_routes(app, mode=then)
+        assert tools(http) & {"peek", "serve"} == own[then]
+        no_controls = then == "production"
+        for path in ("/reset", "/step"):
+            assert (http.post(path, json={}).status_code == 404) is no_controls
+        with http.websocket_connect("/ws") as socket:
+            socket.send_json({"type": "state"})
+            assert (socket.receive_json()["type"] == "error") is no_controls
