@@ -44,9 +44,9 @@ class AgentSide:
     server_mode: ServerMode
     run_function: Callable[..., Awaitable[Any]]
     """Calls a plain function with the keyword arguments given, where it belongs; a session sets it
-    to its lane."""
+    to its executor."""
     run_coroutine: Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]
-    """Waits for an async tool from within a plain `def step`; a session sets it to its lane."""
+    """Waits for an async tool from within a plain `def step`; a session sets it to its executor."""
     _sources: dict[str, ToolSource]
     _connected: list[str]
 

@@ -1,7 +1,7 @@
 """What is known of an environment class before any instance exists.
 
 Everything that could be asked on each call is answered here once: types, which methods are async,
-which keyword arguments they take, and the lane they run on.
+which keyword arguments they take, and the executor they run on.
 """
 
 import functools
@@ -14,7 +14,7 @@ from typing import Any, ForwardRef, TypeVar, get_args, get_origin
 from openenv_lite import codec
 from openenv_lite.environment import Environment, MCPEnvironment, described
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
-from openenv_lite.lane import Lane, LoopLane, ThreadLane
+from openenv_lite.executor import Executor, LoopExecutor, ThreadExecutor
 from openenv_lite.protocol import Event
 from openenv_lite.signature import Signature, is_async, return_type
 from openenv_lite.types import (
@@ -141,9 +141,9 @@ class Blueprint:
         """Environments that may exist by default: one, unless several may live side by side."""
         return 100 if self.is_concurrent else 1
 
-    def lane(self) -> Lane:
-        """A lane for one session; call it on the event loop."""
-        return ThreadLane(self.name) if self.threaded else LoopLane(self.name)
+    def executor(self) -> Executor:
+        """An executor for one session; call it on the event loop."""
+        return ThreadExecutor(self.name) if self.threaded else LoopExecutor(self.name)
 
 
 def _nearest(kind: type, name: str) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "is_supported",
     "json_schema",
     "parse",
+    "plain",
     "repeatable",
     "to_builtins",
 ]
@@ -56,7 +57,7 @@ def construct(kind: type, value: Any) -> Any:
     return validate(value)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn a foreign model or an array into what JSON knows."""
     dump = getattr(value, "model_dump", None)
     if dump is not None:
@@ -84,16 +85,16 @@ MOST_REPEATED = 1000
 MOST_FAULTS = 10
 """Faults that a refusal lists."""
 
-UNSENDABLE = (TypeError, ValueError, NotImplementedError, RecursionError)
+UNSENDABLE = (TypeError, ValueError, NotImplementedError, RecursionError, OverflowError)
 """What encoding, or taking apart, raises for a value that JSON cannot carry."""
 
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_encoder = msgspec.json.Encoder(enc_hook=plain)
 encode = _encoder.encode
 
 
 def to_builtins(value: Any) -> Any:
     """The value as dicts, lists, text, numbers and None."""
-    return msgspec.to_builtins(value, enc_hook=_plain)
+    return msgspec.to_builtins(value, enc_hook=plain)
 
 
 def parse(text: str | bytes) -> Any:
@@ -188,8 +189,8 @@ def repeatable(given: Any) -> Any:
     try:
         if len(encode(given)) <= MOST_REPEATED:
             return given
-    except (RecursionError, ValueError):
-        return "(nested too deeply to repeat)"
+    except UNSENDABLE:
+        return "(cannot be repeated)"
     return "(too large to repeat)"
 
 

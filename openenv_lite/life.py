@@ -5,7 +5,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from openenv_lite.blueprint import Blueprint, Operation
 from openenv_lite.environment import SERVED_MODE, Environment, MCPEnvironment
@@ -36,7 +36,7 @@ Watcher = Callable[[Change], None]
 
 
 class Life:
-    """An environment, its lane and its turn. Create it on the event loop, then `open` it.
+    """An environment, its executor and its turn. Create it on the event loop, then `open` it.
 
     Attributes:
         id: The same on every transport; nobody can guess it.
@@ -52,7 +52,7 @@ class Life:
         self.phase: Phase = CLOSED
         self.steps = 0
         self._blueprint = blueprint
-        self._lane = blueprint.lane()
+        self._executor = blueprint.executor()
         self._turn = asyncio.Lock()
         self._environment: Any = None
         self._counted = State()
@@ -77,7 +77,7 @@ class Life:
         """
         async with self._turn:
             try:
-                await self._lane.run(functools.partial(self._build))
+                await self._executor.run(functools.partial(self._build))
                 await self._connect()
             except BaseException as error:
                 if not is_authors(error):
@@ -97,8 +97,8 @@ class Life:
         if isinstance(environment, Environment):
             environment.begin(None, self._counted)
         if isinstance(environment, MCPEnvironment):
-            environment.run_function = self._lane.run
-            environment.run_coroutine = self._lane.wait_for
+            environment.run_function = self._executor.run
+            environment.run_coroutine = self._executor.wait_for
 
     async def _connect(self) -> None:
         """Reach what is mounted, and listen to what changes from now on."""
@@ -123,21 +123,21 @@ class Life:
             watcher(change)
 
     async def close(self) -> None:
-        """Close the environment after whatever is under way, then its lane.
+        """Close the environment after whatever is under way, then its executor.
 
-        Raises nothing of the author's. Cancelled, it leaves the lane to end by itself.
+        Raises nothing of the author's. Cancelled, it leaves the executor to end by itself.
         """
         try:
             async with self._turn:
                 self.phase = CLOSED
                 # A construction whose caller was cancelled may still run; wait for its end.
-                await self._lane.run(_do_nothing)
+                await self._executor.run(_do_nothing)
                 self._tell(CLOSED_CHANGE)
                 await self._dispose()
-                await self._lane.close()
+                await self._executor.close()
         except BaseException:
             self.phase = CLOSED
-            self._lane.abandon()
+            self._executor.abandon()
             raise
 
     async def _dispose(self) -> None:
@@ -156,12 +156,16 @@ class Life:
             method = operation.of(self._environment)
             if operation.is_async:
                 return await method(*args, **kwargs)
-            return await self._lane.run(method, *args, **kwargs)
-        except BaseException as error:
-            failure = self._failure_of(operation.name, error)
-            if failure is None:
-                raise
-            raise failure from error
+            return await self._executor.run(method, *args, **kwargs)
+        except BaseException as error:  # noqa: BLE001  raised again
+            self._reraise(operation.name, error)
+
+    def _reraise(self, member: str, error: BaseException) -> NoReturn:
+        """Let what a member of the author's raised leave as a typed error."""
+        failure = self._failure_of(member, error)
+        if failure is None:
+            raise error
+        raise failure from error
 
     def _failure_of(self, member: str, error: BaseException) -> ExecutionError | None:
         """The typed error for it; None where it is typed already, or not the author's."""
@@ -175,4 +179,4 @@ class Life:
 
 
 def _do_nothing() -> None:
-    """Awaiting this on a lane waits for all that was asked before."""
+    """Awaiting this on an executor waits for all that was asked before."""

@@ -81,6 +81,11 @@ class Row(NamedTuple):
     done: Next
     closed: Next = SessionClosedError
 
+    def after(self, phase: Phase) -> Next:
+        """The phase that follows this one, or why none does."""
+        cell: Next = getattr(self, phase.value)
+        return cell
+
 
 # As module names, since reading a member off its class costs as much as decoding a field.
 FRESH, RUNNING, DONE, CLOSED = Phase
@@ -95,9 +100,9 @@ TABLE: dict[Event, Row] = {
     CALL_TOOL: Row(True, FRESH, RUNNING, EpisodeDoneError),
 }
 
-_CELLS = {(event, phase): getattr(TABLE[event], phase.value) for event in Event for phase in Phase}
-_NEXT: dict[tuple[Event, Phase], Phase] = {
-    at: cell for at, cell in _CELLS.items() if isinstance(cell, Phase)
+_NEXT: dict[Event, dict[Phase, Phase]] = {
+    event: {phase: cell for phase in Phase if isinstance(cell := row.after(phase), Phase)}
+    for event, row in TABLE.items()
 }
 _REFUSALS: dict[type[OpenEnvError], str] = {
     SessionClosedError: "The session is closed",
@@ -115,9 +120,10 @@ def advance(event: Event, phase: Phase) -> Phase:
         SessionClosedError: Anything after the end of the session.
     """
     try:
-        return _NEXT[event, phase]
+        return _NEXT[event][phase]
     except KeyError:
-        refusal = _CELLS[event, phase]
+        refusal = TABLE[event].after(phase)
+        assert isinstance(refusal, type)
         raise refusal(_REFUSALS[refusal]) from None
 
 

@@ -16,7 +16,7 @@ from openenv_lite.errors import (
 )
 from openenv_lite.types import CallToolObservation, StepResult
 
-__all__ = ["outcome_of_step", "result_of"]
+__all__ = ["READERS", "outcome_of_step", "result_of"]
 
 _ENVELOPE = ("reward", "done", "truncated")
 
@@ -25,7 +25,18 @@ _FAILURES: dict[str, type[OpenEnvError]] = {
     "invalid_args": InvalidArgumentsError,
 }
 
-_readers: dict[type, Callable[[Any], StepResult[Any]]] = {}
+
+class _Readers(dict[type, Callable[[Any], StepResult[Any]]]):
+    """What takes an observation of each type apart, made when the type is first seen."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], StepResult[Any]]:
+        is_struct = issubclass(kind, msgspec.Struct)
+        reader = self[kind] = _struct_reader(kind) if is_struct else _read_mapping
+        return reader
+
+
+READERS = _Readers()
+"""`READERS[type(observation)](observation)` is `result_of` without a frame of its own."""
 
 
 def result_of(observation: Any) -> StepResult[Any]:
@@ -38,11 +49,7 @@ def result_of(observation: Any) -> StepResult[Any]:
     Raises:
         TypeError: It has no fields.
     """
-    kind = type(observation)
-    reader = _readers.get(kind)
-    if reader is None:
-        reader = _readers[kind] = _reader(kind)
-    return reader(observation)
+    return READERS[type(observation)](observation)
 
 
 def outcome_of_step(observation: Any) -> Outcome:
@@ -58,12 +65,6 @@ def outcome_of_step(observation: Any) -> Outcome:
     if error is not None:
         raise _FAILURES.get(error.error_type, ToolFailedError)(error.message)
     return from_openenv_result(observation.result)
-
-
-def _reader(kind: type) -> Callable[[Any], StepResult[Any]]:
-    if issubclass(kind, msgspec.Struct):
-        return _struct_reader(kind)
-    return _read_mapping
 
 
 def _struct_reader(kind: type[msgspec.Struct]) -> Callable[[Any], StepResult[Any]]:

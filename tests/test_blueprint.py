@@ -17,7 +17,7 @@ from openenv_lite import (
 )
 from openenv_lite.blueprint import Blueprint
 from openenv_lite.errors import ConfigurationError, InvalidMessageError
-from openenv_lite.lane import LoopLane, ThreadLane
+from openenv_lite.executor import LoopExecutor, ThreadExecutor
 from tests.environments import Add, Awaiting, Count, Inline, Threaded, Toolbox
 from tests.leaks import on_loop
 from tests.test_codec import JSON
@@ -153,19 +153,19 @@ def test_what_cannot_be_served_is_refused_when_registered(factory: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "lane", "inline"),
+    ("kind", "executor", "inline"),
     [
-        (Inline, LoopLane, True),
-        (Threaded, ThreadLane, False),
-        (Awaiting, LoopLane, False),
-        (Toolbox, ThreadLane, False),
+        (Inline, LoopExecutor, True),
+        (Threaded, ThreadExecutor, False),
+        (Awaiting, LoopExecutor, False),
+        (Toolbox, ThreadExecutor, False),
     ],
 )
 @on_loop
-async def test_the_lane_follows_from_the_class(kind: Any, lane: Any, inline: bool) -> None:
+async def test_the_executor_follows_from_the_class(kind: Any, executor: Any, inline: bool) -> None:
     blueprint = Blueprint(kind)
-    made = blueprint.lane()
-    assert isinstance(made, lane)
+    made = blueprint.executor()
+    assert isinstance(made, executor)
     assert blueprint.inline is inline
     await made.close()
 

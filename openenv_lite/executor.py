@@ -1,23 +1,26 @@
 """Where the plain `def` methods of an environment run: on the event loop, or on their own thread.
 
-A lane is chosen once for a class and lives as long as the session. Both kinds run one call at a
-time, in the order in which they were asked.
+An executor is chosen once for a class and lives as long as the session. Both kinds run one call at
+a time, in the order in which they were asked.
 """
 
 import asyncio
-import concurrent.futures
+import collections
 import contextvars
 import logging
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, NoReturn, Protocol
 
+import msgspec
+
 from openenv_lite.context import InputRequired
 from openenv_lite.errors import ConfigurationError, SessionClosedError
 
-__all__ = ["SLOW_CALL_S", "Lane", "LoopLane", "ThreadLane"]
+__all__ = ["SLOW_CALL_S", "STACK_BYTES", "Executor", "LoopExecutor", "ThreadExecutor"]
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +29,20 @@ AsyncFunction = Callable[[], Coroutine[Any, Any, Any]]
 SLOW_CALL_S = 0.05
 """An inline call that holds the event loop for longer than this is reported, once a session."""
 
+STACK_BYTES = 4 * 1024 * 1024
+"""A thread's share of the address space; memory is taken only as far as it is touched. Thousands
+fit where a process is given little of it, and still an author's endless recursion ends as a
+`RecursionError`: with 2 MiB, on Python 3.12 and 3.13, it ends the process."""
 
-class Lane(Protocol):
+
+class Executor(Protocol):
     """Runs the calls of one session."""
 
     async def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the function here and give back what it gives or raises."""
 
     def wait_for(self, function: AsyncFunction) -> Any:
-        """From inside a call on this lane: run an async function on the event loop and wait."""
+        """From inside a call on this executor: run an async function on the event loop and wait."""
 
     async def close(self) -> None:
         """Wait for what was asked before, then end."""
@@ -43,7 +51,7 @@ class Lane(Protocol):
         """End after what was asked before, with nobody waiting for it."""
 
 
-class LoopLane:
+class LoopExecutor:
     """Calls run on the event loop itself: no hop, but they must not wait."""
 
     def __init__(self, name: str) -> None:
@@ -60,10 +68,10 @@ class LoopLane:
         value = function(*args, **kwargs)
         elapsed = perf_counter() - began
         if elapsed > SLOW_CALL_S:
-            self.warn(function, elapsed)
+            self.warn(getattr(function, "__name__", "__init__"), elapsed)
         return value
 
-    def warn(self, function: Callable[..., Any], elapsed: float) -> None:
+    def warn(self, member: str, elapsed: float) -> None:
         """Report a call that took longer than `SLOW_CALL_S`; once."""
         if self._warned:
             return
@@ -72,7 +80,7 @@ class LoopLane:
             "%s.%s held the event loop for %.0f ms, and every other session with it. "
             "Set BLOCKING = True on the class, or move the work into an async method.",
             self._name,
-            getattr(function, "__name__", "__init__"),
+            member,
             elapsed * 1000,
         )
 
@@ -87,31 +95,28 @@ class LoopLane:
         """Nothing to end."""
 
 
-class ThreadLane:
+class ThreadExecutor:
     """Calls run on one thread that only this session uses."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._is_ended = False
         self._loop = asyncio.get_running_loop()
+        self._landing = _landing_on(self._loop)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._job: _Job | None = None
         self._ended = self._loop.create_future()
         # A daemon, so that a call that never returns cannot keep the process from exiting.
         self._thread = threading.Thread(target=self._work, name=f"openenv-{name}", daemon=True)
-        self._thread.start()
+        _start(self._thread)
 
     async def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the function on the thread; a cancelled caller leaves it running there."""
         if self._is_ended:
             raise SessionClosedError("The session is closed")
-        job = _Job(self._loop.create_future(), function, args, kwargs)
-        self._jobs.put(job)
-        try:
-            value, error = await job.outcome
-        except asyncio.CancelledError:
-            job.stop_waiting()
-            raise
+        outcome = self._loop.create_future()
+        self._jobs.put(_Job(outcome, contextvars.copy_context(), function, args, kwargs))
+        value, error = await outcome
         if error is None:
             return value
         if isinstance(error, Exception | InputRequired):
@@ -124,7 +129,8 @@ class ThreadLane:
         if threading.current_thread() is not self._thread:
             raise _cannot_wait(self._name)
         assert self._job is not None
-        return self._job.wait_for(function, self._loop)
+        answer = _while_awaited(self._job.outcome, function)
+        return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
 
     async def close(self) -> None:
         """Wait for the calls asked before, then let the thread end."""
@@ -139,60 +145,105 @@ class ThreadLane:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._job = job
-            if not self._report(job.outcome, job.perform()):
+            if not self._landing.bring(job.outcome, job.perform()):
                 return
-        self._report(self._ended, None)
-
-    def _report(self, future: "asyncio.Future[Any]", value: Any) -> bool:
-        """Hand a value to the loop; False once the loop is gone and nobody listens."""
-        try:
-            self._loop.call_soon_threadsafe(_settle, future, value)
-        except RuntimeError:
-            return False
-        return True
+        self._landing.bring(self._ended, None)
 
 
-class _Job:
+class _Job(msgspec.Struct, eq=False):
     """One call and where its outcome goes."""
 
-    __slots__ = ("_awaited", "_is_forsaken", "_variables", "args", "function", "kwargs", "outcome")
-
-    def __init__(
-        self,
-        outcome: "asyncio.Future[Any]",
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        self.outcome = outcome
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
-        self._variables = contextvars.copy_context()
-        self._is_forsaken = False
-        self._awaited: concurrent.futures.Future[Any] | None = None
-
-    def wait_for(self, function: AsyncFunction, loop: asyncio.AbstractEventLoop) -> Any:
-        """Wait, on the thread, for what runs on the event loop."""
-        if self._is_forsaken:
-            raise SessionClosedError("The call was cancelled")
-        self._awaited = asyncio.run_coroutine_threadsafe(function(), loop)
-        if self._is_forsaken:  # meanwhile
-            self._awaited.cancel()
-        return self._awaited.result()
-
-    def stop_waiting(self) -> None:
-        """The caller has gone: the thread is not to be held by what only it wanted."""
-        self._is_forsaken = True
-        if self._awaited is not None:
-            self._awaited.cancel()
+    outcome: "asyncio.Future[Any]"
+    variables: contextvars.Context
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
     def perform(self) -> tuple[Any, BaseException | None]:
         """Value and error as a pair: a Future could not carry a `StopIteration`."""
         try:
-            return self._variables.run(self.function, *self.args, **self.kwargs), None
+            return self.variables.run(self.function, *self.args, **self.kwargs), None
         except BaseException as error:  # noqa: BLE001  it crosses the thread and is raised there
             return None, error
+
+
+class _Landing:
+    """Where the threads of one event loop leave what it is to know.
+
+    However many of them end a call while the loop is busy, it is woken once.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._landed: collections.deque[tuple[asyncio.Future[Any], Any]] = collections.deque()
+        self._is_loop_called = False
+
+    def bring(self, future: "asyncio.Future[Any]", value: Any) -> bool:
+        """Hand a value to the loop; False once the loop is gone and nobody listens."""
+        self._landed.append((future, value))
+        try:
+            self._call_loop()
+        except RuntimeError:
+            return False
+        return not self._loop.is_closed()
+
+    def _call_loop(self) -> None:
+        """Once is enough: the loop takes the mark away before it looks what has landed."""
+        if self._is_loop_called:
+            return
+        self._is_loop_called = True
+        try:
+            self._loop.call_soon_threadsafe(self._settle)
+        except BaseException:  # a mark that nobody takes away would silence every other thread
+            self._is_loop_called = False
+            raise
+
+    def _settle(self) -> None:
+        self._is_loop_called = False
+        while self._landed:
+            future, value = self._landed.popleft()
+            if not future.done():
+                future.set_result(value)
+
+
+_LANDINGS = weakref.WeakValueDictionary[asyncio.AbstractEventLoop, _Landing]()
+
+
+def _landing_on(loop: asyncio.AbstractEventLoop) -> _Landing:
+    """That of this loop; it lives as long as somebody has it."""
+    return _LANDINGS.setdefault(loop, _Landing(loop))
+
+
+_STARTING = threading.Lock()
+"""Loops on several threads must not take each other's size for the author's."""
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start a thread with a stack of `STACK_BYTES`, unless the author has chosen a size."""
+    with _STARTING:
+        chosen = threading.stack_size()
+        threading.stack_size(chosen or STACK_BYTES)
+        try:
+            thread.start()
+        finally:
+            threading.stack_size(chosen)
+
+
+async def _while_awaited(outcome: "asyncio.Future[Any]", function: AsyncFunction) -> Any:
+    """Await the function for a call; its caller's going ends it, and holds up no thread."""
+    if outcome.done():
+        raise SessionClosedError("The call was cancelled")
+    here = asyncio.current_task()
+    assert here is not None
+
+    def give_up(_: Any) -> None:
+        here.cancel()
+
+    outcome.add_done_callback(give_up)
+    try:
+        return await function()
+    finally:
+        outcome.remove_done_callback(give_up)
 
 
 def _cannot_wait(name: str) -> ConfigurationError:
@@ -200,8 +251,3 @@ def _cannot_wait(name: str) -> ConfigurationError:
         f"{name} called the plain `step` of MCPEnvironment on the event loop, where it cannot wait "
         "for an async tool. Override `async def step_async` and await `super().step_async(...)`."
     )
-
-
-def _settle(future: "asyncio.Future[Any]", value: Any) -> None:
-    if not future.done():
-        future.set_result(value)
