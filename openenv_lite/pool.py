@@ -8,7 +8,6 @@ import asyncio
 import collections
 import contextlib
 import logging
-import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -24,6 +23,7 @@ from openenv_lite.errors import (
 )
 from openenv_lite.session import Catalogue, Session
 from openenv_lite.types import ServerMode
+from openenv_lite.workers import new_id, slots_of, whereabouts
 
 __all__ = ["Pool", "PoolSettings", "PoolStatistics"]
 
@@ -34,6 +34,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of a pool; times in seconds."""
 
     max_sessions: int = 1
+    """Of all pools of the class, if several worker processes have one each."""
     idle_timeout_s: float = 900.0
     """A session that no WebSocket holds is closed after this long without a call."""
     resume_grace_s: float = 300.0
@@ -45,7 +46,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts since the pool was made, and what is there now."""
+    """Counts since the pool was made, and what is there now, in this process."""
 
     active: int
     waiting: int
@@ -100,7 +101,7 @@ class Pool:
         self.settings = settings
         self.clock = clock or SystemClock()
         self._leases: dict[str, _Lease] = {}
-        self._waiting: list[asyncio.Future[None]] = []
+        self._slots = slots_of(settings.max_sessions, self._end_forsaken)
         self._is_stopped = False
         self._reaper: asyncio.Task[None] | None = None
         self._counts: collections.Counter[str] = collections.Counter()
@@ -114,7 +115,7 @@ class Pool:
         running = sum(lease.session.steps for lease in self._leases.values())
         return PoolStatistics(
             active=len(self._leases),
-            waiting=len(self._waiting),
+            waiting=self._slots.waiting,
             max_sessions=self.settings.max_sessions,
             steps=self._counts["steps"] + running,
             **{name: self._counts[name] for name in ("opened", "closed", "refused", "expired")},
@@ -137,9 +138,12 @@ class Pool:
         """
         await self._take_slot()
         try:
-            session = Session(session_id or str(uuid.uuid4()), self.blueprint, mode)
-        except RuntimeError as error:  # what Python says where the system grants no more threads
-            raise self._refusal(str(error)) from error
+            session = Session(session_id or new_id(), self.blueprint, mode)
+        except BaseException as error:
+            self._slots.give_back()
+            if isinstance(error, RuntimeError):  # Python's, where the system grants no more threads
+                raise self._refusal(len(self._leases), str(error)) from error
+            raise
         lease = self._leases[session.id] = _Lease(session, owner, self.clock.now())
         try:
             await session.open()
@@ -156,41 +160,31 @@ class Pool:
     async def _take_slot(self) -> None:
         """Wait for a slot, or make one by ending a session whose client went away.
 
-        The slot is not reserved across an await: every path returns straight to the caller, which
-        fills it before anything else runs.
+        Nothing is awaited once it is taken: the caller fills it before anything else runs.
         """
         deadline = self.clock.now() + self.settings.queue_timeout_s
-        while len(self._leases) >= self.settings.max_sessions and not self._is_stopped:
-            forsaken = [each for each in self._leases.values() if each.is_forsaken]
-            if forsaken:
-                await self.close(min(forsaken, key=lambda each: each.lost_at or 0.0).session)
-            else:
+        while not self._is_stopped and not self._slots.take():
+            if not (await self._end_forsaken() or await self._slots.plead()):
                 await self._wait_for_slot(deadline)
         if self._is_stopped:
             raise SessionError("The server is stopping")
 
+    async def _end_forsaken(self) -> bool:
+        """End the session that has waited longest for its client; False if none waits."""
+        forsaken = [each for each in self._leases.values() if each.is_forsaken]
+        if forsaken:
+            await self.close(min(forsaken, key=lambda each: each.lost_at or 0.0).session)
+        return bool(forsaken)
+
     async def _wait_for_slot(self, deadline: float) -> None:
         seconds = deadline - self.clock.now()
         if seconds <= 0:
-            raise self._refusal()
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        alarm = asyncio.ensure_future(self.clock.sleep(seconds))
-        try:
-            await asyncio.wait({turn, alarm}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
-            self._waiting.remove(turn)
+            raise self._refusal(self.settings.max_sessions, "Cannot accept new connections.")
+        await self._slots.wait(seconds, self.clock)
 
-    def _wake_all(self) -> None:
-        """Every waiter looks again; waking just one could lose the turn if it was cancelled."""
-        for turn in self._waiting:
-            if not turn.done():
-                turn.set_result(None)
-
-    def _refusal(self, reason: str = "Cannot accept new connections.") -> CapacityError:
+    def _refusal(self, active: int, reason: str) -> CapacityError:
         self._counts["refused"] += 1
-        active, most = len(self._leases), self.settings.max_sessions
+        most = self.settings.max_sessions
         return CapacityError(
             f"Server at capacity: {active}/{most} sessions active. {reason}",
             active_sessions=active,
@@ -247,7 +241,7 @@ class Pool:
     ) -> _Lease:
         lease = self._leases.get(session_id)
         if lease is None or not lease.admits(mode, principal):
-            raise UnknownSessionError(f"Unknown session_id: {session_id}")
+            raise UnknownSessionError(f"Unknown session_id: {session_id}{whereabouts(session_id)}")
         if not lease.session.is_open:
             raise SessionError(f"Session {session_id} is still initializing; retry shortly")
         return lease
@@ -295,7 +289,7 @@ class Pool:
             self._begin_end(lease)
         elif lease is not None and lease.is_sockets_own:
             lease.lost_at = self.clock.now()
-            self._wake_all()
+            self._slots.wake_all()
 
     async def detach(self, session: Session, holder: object) -> None:
         """The holder let go of its own will: end the session if it was a WebSocket's own."""
@@ -340,10 +334,10 @@ class Pool:
             await lease.session.close()
         finally:
             del self._leases[lease.session.id]
+            self._slots.give_back()
             self._counts["closed"] += was_open
             self._counts["steps"] += lease.session.steps
             self._rest()
-            self._wake_all()
 
     def _rest(self) -> None:
         """Without sessions there is nothing to watch."""
@@ -390,7 +384,7 @@ class Pool:
         What is given up on is named in the log: its thread ends with the process.
         """
         self._is_stopped = True
-        self._wake_all()
+        self._slots.wake_all()
         endings = [self._begin_end(lease) for lease in self._leases.values()]
         if endings:
             await asyncio.wait(endings, timeout=self.settings.close_timeout_s)

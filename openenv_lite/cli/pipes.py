@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from openenv_lite.lane import ThreadLane
+from openenv_lite.executor import ThreadExecutor
 
 __all__ = ["Lines", "Pipes", "Taken", "take_over"]
 
@@ -77,7 +77,7 @@ class Pipes:
 
     def __init__(self, taken: Taken) -> None:
         self._taken = taken
-        self._reading, self._writing = ThreadLane("stdin"), ThreadLane("stdout")
+        self._reading, self._writing = ThreadExecutor("stdin"), ThreadExecutor("stdout")
 
     async def lines(self, limit: int) -> AsyncIterator[bytes | None]:
         """Every line to the end of input that holds something; None for one over the limit."""

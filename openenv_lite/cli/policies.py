@@ -10,6 +10,7 @@ import httpx
 from openenv_lite.cli.loading import attribute, search_in
 from openenv_lite.cli.sampling import Sampler
 from openenv_lite.client import GenericEnvClient
+from openenv_lite.client.http import transport_to
 from openenv_lite.errors import ConfigurationError, ConnectionFailedError
 
 __all__ = ["Policy", "policy_named"]
@@ -63,7 +64,7 @@ async def _random_tools(client: GenericEnvClient) -> Policy:
 
 async def _action_schema(client: GenericEnvClient) -> dict[str, Any]:
     target = client.target
-    transport = None if target.app is None else httpx.ASGITransport(target.app)
+    transport = transport_to(target)
     url = target.http_url("schema")
     try:
         async with httpx.AsyncClient(transport=transport, headers=target.settings.headers) as http:

@@ -3,12 +3,9 @@
 import contextlib
 import os
 import secrets
-import socket
 from typing import Any
 
 import click
-import msgspec
-import uvicorn
 
 from openenv_lite.cli.arguments import (
     control_token_option,
@@ -16,37 +13,17 @@ from openenv_lite.cli.arguments import (
     log_at,
     log_level_option,
 )
+from openenv_lite.cli.listening import Listening, listening_on_path, listening_on_port
 from openenv_lite.cli.loading import ASGIApp, Plan, has_controls, server_of
+from openenv_lite.cli.running import run
+from openenv_lite.cli.workers import run_workers
 from openenv_lite.errors import ConfigurationError
-from openenv_lite.server import HTTPEnvServer
 from openenv_lite.types import ServerMode
 
-__all__ = ["serve", "worker_app"]
-
-_PLAN = "OPENENV_LITE_PLAN"
-"""Variable in which the plan travels to worker processes, as JSON."""
+__all__ = ["serve"]
 
 _KEY = "OPENENV_MCP_KEY"
 """Variable that seals what one worker gives to an MCP client and another gets back."""
-
-_UVICORN: dict[str, Any] = {
-    "ws": "websockets-sansio",
-    "ws_per_message_deflate": False,
-    # Above the app's own limit in characters, so that a long message meets its typed error.
-    "ws_max_size": 16 * 2**20,
-    "ws_ping_interval": 20.0,
-    # A client without a thread answers pings only while it is called, and a model may think long.
-    "ws_ping_timeout": 900.0,
-    "timeout_graceful_shutdown": 10,
-    "access_log": False,
-    "log_config": None,
-}
-
-_WORKERS_WARNING = (
-    "Sessions live in one process. With {workers} workers only WebSocket sessions are sure to stay "
-    "together; sessions named over HTTP or MCP may reach a worker that does not know them. "
-    "Each worker holds up to --max-concurrent-envs environments."
-)
 
 
 @click.command()
@@ -79,14 +56,14 @@ _WORKERS_WARNING = (
     envvar="WORKERS",
     show_default=True,
     show_envvar=True,
-    help="Processes.",
+    help="Processes; each session lives in one, and requests for it are passed on to that.",
 )
 @click.option(
     "--max-concurrent-envs",
     type=click.IntRange(1),
     envvar="MAX_CONCURRENT_ENVS",
     show_envvar=True,
-    help="Environments that may exist at once, in each process.",
+    help="Environments that may exist at once, in all processes together.",
 )
 @control_token_option
 @click.option(
@@ -133,58 +110,33 @@ def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
     )
     app = plan.app()
     if options["workers"] > 1:
-        click.echo(_WORKERS_WARNING.format(workers=options["workers"]), err=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        _serve_on_path(plan, app, options) if options["uds"] else _serve_on_port(plan, app, options)
+        _check_capacity(app, options["workers"])
+    with contextlib.suppress(KeyboardInterrupt), _listening(options) as listening:
+        # Only now, so that whoever reads the line can connect.
+        _announce(plan, app, listening.address)
+        if options["workers"] == 1:
+            run(app, options["log_level"], listening.sockets)
+        else:
+            os.environ[_KEY] = os.environ.get(_KEY) or secrets.token_urlsafe(32)
+            run_workers(plan, options["log_level"], listening.sockets)
 
 
-class _Server(uvicorn.Server):
-    """Lets go of MCP clients that only listen before it waits for requests to end."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop gracefully."""
-        server = getattr(getattr(self.config.app, "state", None), "server", None)
-        if isinstance(server, HTTPEnvServer):
-            server.let_go()
-        await super().shutdown(sockets)
-
-
-def worker_app() -> ASGIApp:
-    """The app of one worker process, made from the plan its parent left."""
-    level, plan = msgspec.json.decode(os.environ[_PLAN], type=tuple[str, Plan])
-    log_at(level)
-    return plan.app()
+def _check_capacity(app: ASGIApp, workers: int) -> None:
+    """Refuse workers that could never have an environment."""
+    server = server_of(app)
+    most = workers if server is None else server.pool.settings.max_sessions
+    if most < workers:
+        raise ConfigurationError(
+            f"--workers {workers}, but the server holds {most} environment(s) at once, in all "
+            "workers together: start fewer workers, or raise --max-concurrent-envs (above 1 the "
+            "class must say SUPPORTS_CONCURRENT_SESSIONS = True)"
+        )
 
 
-def _serve_on_path(plan: Plan, app: ASGIApp, options: dict[str, Any]) -> None:
-    _announce(plan, app, f"unix:{options['uds']}")
-    _run(plan, app, options, uds=options["uds"])
-
-
-def _serve_on_port(plan: Plan, app: ASGIApp, options: dict[str, Any]) -> None:
-    """Listen before anything is said, so that whoever reads the line can connect."""
-    listener = _listen(options["host"], options["port"])
-    host, port = listener.getsockname()[:2]
-    _announce(plan, app, f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    if options["workers"] == 1:
-        config = uvicorn.Config(app, log_level=options["log_level"], **_UVICORN)
-        _Server(config).run(sockets=[listener])
-    else:
-        listener.close()
-        _run(plan, app, options, host=host, port=port)
-
-
-def _run(plan: Plan, app: ASGIApp, options: dict[str, Any], **address: Any) -> None:
-    """Let uvicorn listen, by itself or in workers that make the app anew."""
-    shared = {**_UVICORN, "log_level": options["log_level"], **address}
-    if options["workers"] == 1:
-        uvicorn.run(app, **shared)
-        return
-    os.environ[_KEY] = os.environ.get(_KEY) or secrets.token_urlsafe(32)
-    os.environ[_PLAN] = msgspec.json.encode((options["log_level"], plan)).decode()
-    uvicorn.run(
-        "openenv_lite.cli.serve:worker_app", factory=True, workers=options["workers"], **shared
-    )
+def _listening(options: dict[str, Any]) -> contextlib.AbstractContextManager[Listening]:
+    if options["uds"]:
+        return listening_on_path(options["uds"], options["workers"])
+    return listening_on_port(options["host"], options["port"], options["workers"])
 
 
 def _announce(plan: Plan, app: ASGIApp, address: str) -> None:
@@ -193,14 +145,3 @@ def _announce(plan: Plan, app: ASGIApp, address: str) -> None:
     what = plan.target if server is None else f"{server.blueprint.name} ({plan.target})"
     mode = ServerMode.SIMULATION if has_controls(app) else plan.mode
     click.echo(f"Serving {what} in {mode.value} mode on {address}")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise ConfigurationError(
-            f"Cannot listen on {host}:{port} ({error.strerror or error}): choose another --port or "
-            "--host; --port 0 takes a free one"
-        ) from None

@@ -25,6 +25,7 @@ from openenv_lite.mcp import messages, revisions, shapes
 from openenv_lite.mcp.messages import Identity, Message
 from openenv_lite.mcp.methods import method_of, params_of
 from openenv_lite.mcp.params import Cancelled, Decoder, Initialize
+from openenv_lite.workers import marked, whereabouts
 
 __all__ = ["Conversations"]
 
@@ -61,7 +62,8 @@ class Conversations:
         """
         found = self.known(identity.encode(), principal)
         if found is None:
-            raise UnknownSessionError("Unknown Mcp-Session-Id: begin anew with initialize")
+            lost = whereabouts(identity)
+            raise UnknownSessionError(f"Unknown Mcp-Session-Id: begin anew with initialize{lost}")
         return found
 
     def known(self, identity: bytes, principal: str | None) -> Conversation | None:
@@ -86,7 +88,7 @@ class Conversations:
         """
         if len(self._all) >= self._site.settings.max_conversations:
             raise self._full()
-        conversation = self.greet(message, principal, secrets.token_urlsafe(32))
+        conversation = self.greet(message, principal, marked(secrets.token_urlsafe(32)))
         conversation.last_active = self._site.pool.clock.now()
         conversation.tenant = named or self._own(conversation)
         if named is not None:

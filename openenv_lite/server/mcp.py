@@ -7,6 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from openenv_lite.conversation.handshake import Conversation
+from openenv_lite.conversation.homes import home_of
 from openenv_lite.conversation.refusals import refusal
 from openenv_lite.conversation.service import Inbound, Service
 from openenv_lite.conversation.stream import Answer
@@ -22,6 +23,8 @@ from openenv_lite.server.authorization import Refusal, Verdict
 from openenv_lite.server.guard import Guard
 from openenv_lite.server.replies import refuse, relay, resume, tell, whole
 from openenv_lite.server.requests import headers_of, query
+from openenv_lite.server.workers import carry, whole_again
+from openenv_lite.workers import here
 
 __all__ = ["McpEndpoint"]
 
@@ -58,6 +61,7 @@ class McpEndpoint:
         self._max_bytes = max_bytes
         # Nearly every request has the content type and the accept header of the one before it.
         self._usual_kinds: tuple[bytes | None, bytes | None] | None = None
+        self._worker = here()
         self._others = {"GET": self._get, "DELETE": self._delete}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,12 +70,10 @@ class McpEndpoint:
         verdict: Verdict = self._guard.check(headers, scope)
         if verdict is None and self._guard.wants_token:
             verdict = await self._guard.authorize(headers, scope)
-        principal = None
-        if verdict is not None:
-            if isinstance(verdict, Refusal):
-                await refuse(send, verdict)
-                return
-            principal = verdict.subject
+        if isinstance(verdict, Refusal):
+            await refuse(send, verdict)
+            return
+        principal = None if verdict is None else verdict.subject
         try:
             if scope["method"] != "POST":
                 other = self._others.get(scope["method"], _not_allowed)
@@ -83,7 +85,12 @@ class McpEndpoint:
             message = await receive()
             body = self._body_in(message) or await self._whole_body(message, receive)
             named = query(scope, "session_id") if scope["query_string"] else None
-            taken = self._service.receive(Inbound(body, headers, principal, named))
+            inbound = Inbound(body, headers, principal, named)
+            number = home_of(inbound, self._worker) if self._worker is not None else None
+            if number is not None:
+                await carry(number, scope, whole_again(body, receive), send)
+                return
+            taken = self._service.receive(inbound)
         except OpenEnvError as error:
             taken = refusal(None, error)
         except ClientDisconnect:

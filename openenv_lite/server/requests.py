@@ -4,9 +4,10 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
+from openenv_lite.batches import FORMATS, Format
 from openenv_lite.mcp.headers import Headers
 
-__all__ = ["headers_of", "query"]
+__all__ = ["form_of", "headers_of", "query"]
 
 
 def headers_of(scope: Scope) -> Headers:
@@ -24,3 +25,9 @@ def query(scope: Scope, name: str) -> str | None:
     text = scope["query_string"]
     values = parse_qs(text.decode("latin-1")).get(name) if text else None
     return values[0] if values else None
+
+
+def form_of(scope: Scope) -> Format | None:
+    """The encoding in which a WebSocket's peer asks for our subprotocol, if it does."""
+    offered = scope.get("subprotocols", ())
+    return next((form for name, form in FORMATS.items() if name in offered), None)

@@ -18,7 +18,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     env_name: str | None = None
     """What `/list_environments` calls the environment; its class's name by default."""
     max_concurrent_envs: Count | None = None
-    """Environments that may exist at once: 1 by default, 100 where the class allows several."""
+    """Environments that may exist at once, in all worker processes together: 1 by default, 100
+    where the class allows several."""
     control_token: Secret | None = None
     """Who shows it on a production `/ws` has the trainer's controls; 16 characters or more."""
     idle_timeout_s: Seconds = 900.0

@@ -4,7 +4,6 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -53,16 +52,6 @@ def test_serves_on_a_unix_socket(tmp_path: Path) -> None:
             _answers(lambda: client.get("http://localhost/health"))
 
 
-def test_several_workers_serve_one_port_and_a_warning_tells_the_price() -> None:
-    with serving("gym_env", "--env", "id=FrozenLake-v1", "--workers", "2") as server:
-        _answers(lambda: httpx.get(f"{server.url}/health"))
-        with GenericEnvClient(base_url=server.url).sync() as client:
-            assert client.reset(seed=1).observation["observation"] == 0
-        server.process.terminate()
-        assert server.process.stderr is not None
-        assert "Sessions live in one process" in server.process.stderr.read()
-
-
 @pytest.mark.parametrize("target", ["echo_env", "envs/echo_env"])
 def test_a_class_and_a_ready_app_hear_who_may_call_their_mcp(target: str) -> None:
     door = ("--allowed-host", "tools.example.com", "--allowed-origin", "https://app.example.com")
@@ -86,37 +75,6 @@ def test_a_setting_that_cannot_be_is_told_in_one_line() -> None:
     assert "mcp_token" in result.stderr
 
 
-def test_one_worker_knows_what_another_has_sealed() -> None:
-    with serving("tests.cli.asking:Asking", "--mode", "production", "--workers", "2") as server:
-        _answers(lambda: httpx.get(f"{server.url}/health"))
-        deadline = time.monotonic() + 30
-        asked_by, answered_by = "", ""
-        while asked_by == answered_by:  # each call is a connection, for whichever worker takes it
-            assert time.monotonic() < deadline, "only one worker takes connections"
-            asked = _call(server.url)
-            asked_by = asked["inputRequests"]["sure"]["params"]["message"]
-            answer = {"sure": {"action": "accept", "content": {"ok": True}}}
-            again = {"inputResponses": answer, "requestState": asked["requestState"]}
-            answered_by = _call(server.url, **again)["content"][0]["text"]
-
-
-def _call(url: str, **more: object) -> Any:
-    prefix = "io.modelcontextprotocol/"
-    capabilities: dict[str, object] = {f"{prefix}clientCapabilities": {"elicitation": {}}}
-    meta = {f"{prefix}protocolVersion": "2026-07-28", **capabilities}
-    params = {"name": "ask", "arguments": {}, "_meta": meta, **more}
-    headers = {
-        "MCP-Protocol-Version": "2026-07-28",
-        "Mcp-Method": "tools/call",
-        "Mcp-Name": "ask",
-        "Accept": "application/json, text/event-stream",
-    }
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    reply = httpx.post(f"{url}/mcp", json=body, headers=headers).json()
-    assert "result" in reply, reply
-    return reply["result"]
-
-
 def test_ends_when_told_to_even_with_a_session_open() -> None:
     with serving("gym_env") as server, GenericEnvClient(base_url=server.url).sync() as client:
         client.reset()
@@ -124,6 +82,18 @@ def test_ends_when_told_to_even_with_a_session_open() -> None:
         assert server.process.wait(20) == 0
         assert server.process.stderr is not None
         assert server.process.stderr.read() == ""
+
+
+def test_a_client_that_only_listens_does_not_hold_the_end_up() -> None:
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}}
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    with serving("echo_env") as server, httpx.Client(base_url=server.url) as client:
+        session_id = client.post("/mcp", json=hello).headers["mcp-session-id"]
+        headers = {"Mcp-Session-Id": session_id, "Accept": "text/event-stream"}
+        with client.stream("GET", "/mcp", headers=headers) as stream:
+            server.process.send_signal(signal.SIGINT)
+            assert stream.read() == b""
+        assert server.process.wait(5) == 0
 
 
 def test_a_taken_port_is_told_in_one_line() -> None:

@@ -5,7 +5,17 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["META", "Client", "Fields", "Reply", "exchange", "fields_of_2026", "meta", "request"]
+__all__ = [
+    "META",
+    "STATELESS",
+    "Client",
+    "Fields",
+    "Reply",
+    "exchange",
+    "fields_of_2026",
+    "meta",
+    "request",
+]
 
 META = "io.modelcontextprotocol/"
 STATELESS = "2026-07-28"
@@ -127,13 +137,17 @@ class Client:
     Args:
         port: Of the server on this machine.
         revision: To speak.
+        fields: Headers of every request.
     """
 
-    def __init__(self, port: int, revision: str = "2025-11-25") -> None:
+    def __init__(self, port: int, revision: str = "2025-11-25", fields: Fields = ()) -> None:
         self.port = port
         self.revision = revision
         self.is_stateless = revision == STATELESS
-        self.fields: list[tuple[str, str | bytes]] = [("mcp-protocol-version", revision)]
+        self.fields: list[tuple[str, str | bytes]] = [
+            ("mcp-protocol-version", revision),
+            *fields,
+        ]
         if not self.is_stateless:
             self._begin()
 
