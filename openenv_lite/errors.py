@@ -5,6 +5,9 @@
     │   ├── InvalidJSONError
     │   ├── UnknownMessageError
     │   ├── InvalidMessageError     carries the path and kind of each fault
+    │   ├── UnknownLaneError
+    │   ├── CallCancelledError
+    │   ├── TooManyRequestsError
     │   ├── MessageTooLargeError
     │   ├── NotJSONError
     │   ├── NotAcceptableError
@@ -44,6 +47,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AuthorError",
+    "CallCancelledError",
     "CapabilityError",
     "CapacityError",
     "ConfigurationError",
@@ -68,9 +72,11 @@ __all__ = [
     "SessionAttachedError",
     "SessionClosedError",
     "SessionError",
+    "TooManyRequestsError",
     "ToolFailedError",
     "ToolsUnsupportedError",
     "TransportError",
+    "UnknownLaneError",
     "UnknownMessageError",
     "UnknownPromptError",
     "UnknownResourceError",
@@ -126,6 +132,28 @@ class InvalidMessageError(RequestError):
         """One entry a fault: `type`, `loc` (path of keys and indices), `msg`, `input`."""
         faults: list[dict[str, Any]] = self.details.get("errors", [])
         return faults
+
+
+class UnknownLaneError(RequestError):
+    """No lane of this connection has this number."""
+
+    code = "UNKNOWN_LANE"
+    status = 404
+    rpc_code = -32602
+
+
+class CallCancelledError(RequestError):
+    """The client cancelled the request before this lane was ready."""
+
+    code = "CANCELLED"
+    status = 409
+
+
+class TooManyRequestsError(RequestError):
+    """The client sends more than it waits for; nothing of this request ran."""
+
+    code = "TOO_MANY_REQUESTS"
+    status = 429
 
 
 class MessageTooLargeError(RequestError):

@@ -24,7 +24,7 @@ from openenv_lite.failures import is_authors
 from openenv_lite.mcp.headers import Headers
 from openenv_lite.server.settings import ServerSettings
 
-__all__ = ["Authorization", "Principal", "Refusal", "Verdict", "bearer_token"]
+__all__ = ["Authorization", "Principal", "Refusal", "Verdict", "bearer_token", "shows_token"]
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +181,11 @@ def bearer_token(headers: Headers) -> bytes:
     """The token in the `Authorization` header; empty where there is none."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     return token.strip(b" \t") if scheme.lower() == b"bearer" else b""
+
+
+def shows_token(headers: Headers, token: str | None) -> bool:
+    """Whether the token is in the `Authorization` header; never where there is none to show."""
+    return token is not None and hmac.compare_digest(bearer_token(headers), token.encode())
 
 
 def _principal(found: Any) -> Principal | None:

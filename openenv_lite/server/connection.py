@@ -46,11 +46,12 @@ class Connection:
         self.receive = receive
         self.send = send
 
-    async def accept(self, session_id: str | None) -> None:
+    async def accept(self, session_id: str | None, subprotocol: str | None = None) -> None:
         """Complete the handshake and, in a header OpenEnv's clients ignore, name the session."""
         await self.receive()
         headers = [(b"x-openenv-session-id", session_id.encode())] if session_id else []
-        await self.send({"type": "websocket.accept", "headers": headers})
+        chosen = {} if subprotocol is None else {"subprotocol": subprotocol}
+        await self.send({"type": "websocket.accept", "headers": headers, **chosen})
 
     async def close(self, code: int = 1000) -> None:
         """Close the WebSocket; nothing happens where it is closed already."""

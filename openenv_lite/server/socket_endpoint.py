@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import uuid
 from collections.abc import Awaitable, Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
+from openenv_lite.context import InputRequired
 from openenv_lite.errors import (
     InvalidJSONError,
     MessageTooLargeError,
@@ -23,8 +23,9 @@ from openenv_lite.server.requests import headers_of, query
 from openenv_lite.server.settings import ServerSettings
 from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
+from openenv_lite.workers import new_id
 
-__all__ = ["Answer", "Reply", "SocketEndpoint", "frame_of"]
+__all__ = ["Answer", "Reply", "SocketEndpoint", "frame_of", "let_in"]
 
 Reply = bytes | Awaitable[bytes | None]
 """A reply that is there at once, or one to wait for; empty where none is sent now."""
@@ -56,13 +57,11 @@ class SocketEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket from handshake to close."""
-        verdict = await self._verdict(scope)
-        if isinstance(verdict, Refusal):
-            await _turn_away(scope, receive, send, verdict)
+        connection = await let_in(self.guard, scope, receive, send)
+        if connection is None:
             return
-        connection = Connection(scope, receive, send, _owner(verdict))
         wanted = query(scope, "session_id")
-        own = str(uuid.uuid4())
+        own = new_id()
         principal = connection.principal
         await connection.accept(own if wanted is None else wanted if wanted in self.pool else None)
         try:
@@ -78,11 +77,6 @@ class SocketEndpoint:
     def join(self, session_id: str, connection: Connection) -> Session:
         """The session that the peer names; this connection then holds it."""
         return self.pool.attach(session_id, connection, self.mode, connection.principal)
-
-    async def _verdict(self, scope: Scope) -> Verdict:
-        headers = headers_of(scope)
-        refusal = self.guard.check(headers, scope)
-        return refusal or await self.guard.authorize(headers, scope)
 
     async def _refuse(self, connection: Connection, error: OpenEnvError) -> None:
         with contextlib.suppress(OSError, RuntimeError):
@@ -147,7 +141,7 @@ class SocketEndpoint:
                 reply = pending if isinstance(pending, bytes) else await pending
             except Disconnected:
                 raise
-            except Exception as error:  # noqa: BLE001  the one door for WebSockets
+            except (Exception, InputRequired) as error:  # noqa: BLE001  the one door here
                 refusal = typed(error, self.mode)
                 await send(frame_of(self.encode_error(refusal)))
                 if refusal.close_code is not None:
@@ -191,6 +185,16 @@ async def _is_lost(connection: Connection) -> bool:
 def frame_of(text: bytes) -> Message:
     """A text frame."""
     return {"type": "websocket.send", "text": text.decode()}
+
+
+async def let_in(guard: Guard, scope: Scope, receive: Receive, send: Send) -> Connection | None:
+    """The WebSocket, still to be accepted; None where its peer was turned away."""
+    headers = headers_of(scope)
+    verdict: Verdict = guard.check(headers, scope) or await guard.authorize(headers, scope)
+    if isinstance(verdict, Refusal):
+        await _turn_away(scope, receive, send, verdict)
+        return None
+    return Connection(scope, receive, send, _owner(verdict))
 
 
 def _owner(verdict: Principal | None) -> str | None:

@@ -1,20 +1,20 @@
 """`/ws`: OpenEnv's protocol over a WebSocket. It decodes, calls one session method, encodes."""
 
 import contextlib
-import hmac
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from openenv_lite import protocol
 from openenv_lite.conversation.dialect import Caller, OpenEnvDialect
 from openenv_lite.errors import OpenEnvError
 from openenv_lite.pool import Pool
-from openenv_lite.server.authorization import bearer_token
+from openenv_lite.server.authorization import shows_token
 from openenv_lite.server.connection import Connection
 from openenv_lite.server.guard import Guard
-from openenv_lite.server.requests import headers_of
+from openenv_lite.server.lanes import LanesEndpoint
+from openenv_lite.server.requests import form_of, headers_of
 from openenv_lite.server.settings import ServerSettings
 from openenv_lite.server.socket_endpoint import Answer, Reply, SocketEndpoint
 from openenv_lite.session import Session
@@ -36,8 +36,17 @@ class WebSocketEndpoint(SocketEndpoint):
         action_type = pool.blueprint.action_type
         self._token = settings.control_token
         self._mcp = OpenEnvDialect(pool, mode)
+        self._lanes = LanesEndpoint(pool, mode, guard, settings)
         self._agent = self._dialogue(protocol.MessageDecoder(action_type, mode))
         self._trainer = self._dialogue(protocol.MessageDecoder(action_type, mode, control=True))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket, in OpenEnv's protocol unless the peer asks for ours."""
+        form = form_of(scope)
+        if form is not None:
+            await self._lanes.serve(form, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
     def _dialogue(self, decoder: protocol.MessageDecoder) -> Dialogue:
         """A decoder, and what answers each type it may return."""
@@ -62,9 +71,7 @@ class WebSocketEndpoint(SocketEndpoint):
         yield answer
 
     def _is_trainer(self, scope: Scope) -> bool:
-        if self._token is None:
-            return False
-        return hmac.compare_digest(bearer_token(headers_of(scope)), self._token.encode())
+        return shows_token(headers_of(scope), self._token)
 
     async def _rpc(self, session: Session, message: Any) -> bytes:
         return protocol.encode_mcp(await self._mcp.answer(message.data, Caller(session)))

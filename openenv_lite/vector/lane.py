@@ -1,0 +1,116 @@
+"""One lane: a session, and what follows the end of its episodes."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from openenv_lite.batches import Autoreset
+from openenv_lite.protocol import DONE
+from openenv_lite.session import Session
+from openenv_lite.types import StepResult
+
+__all__ = ["Lane", "Renewed", "Seal"]
+
+_SAME_STEP, _NEXT_STEP = Autoreset.SAME_STEP, Autoreset.NEXT_STEP
+
+Seal = Callable[[Any], Any]
+"""From an observation to what the author's code cannot change any more: encoded, or a copy."""
+
+
+class Renewed(StepResult[Any]):
+    """A step that ended an episode and began the next one, whose observation it carries.
+
+    Attributes:
+        final: What the step itself gave.
+    """
+
+    final: StepResult[Any] | None = None
+
+
+class Lane:
+    """A session whose calls come in order, each with the reset that its autoreset wants.
+
+    The `_inline` twins are for sessions whose every call runs on the event loop; whoever calls them
+    watches how long that takes. What they return
+    can be told before the next call, or else be `sealed`; what the others return is sealed already.
+
+    Args:
+        session: The environment.
+        autoreset: What follows the end of an episode.
+        seal: Applied to what the author's code could still change.
+
+    Attributes:
+        session: As above.
+        turn: Of the calls that are awaited; whoever has it is the only one.
+    """
+
+    def __init__(self, session: Session, autoreset: Autoreset, seal: Seal) -> None:
+        self.session = session
+        self._autoreset = autoreset
+        self._seal = seal
+        self.turn = asyncio.Lock()
+        # Decided once: a step is by far the most frequent call.
+        is_plain = autoreset is Autoreset.DISABLED
+        self.step_inline = session.step_watched if is_plain else self._step_inline
+        self.reset_inline = session.reset_inline
+
+    def _step_inline(self, action: Any) -> StepResult[Any]:
+        session = self.session
+        if session.phase is DONE and self._autoreset is _NEXT_STEP:
+            return _begun(session.reset_inline())
+        result = session.step_watched(action)
+        if result.done and self._autoreset is _SAME_STEP:
+            return _renewed(self.sealed(result), session.reset_inline())
+        return result
+
+    async def step(self, action: Any) -> StepResult[Any]:
+        """One step.
+
+        Raises:
+            OpenEnvError: As `Session.step` and `Session.reset`.
+        """
+        session = self.session
+        async with self.turn:
+            if session.phase is DONE and self._autoreset is _NEXT_STEP:
+                return _begun(self.sealed(await session.reset()))
+            result = self.sealed(await session.step(action))
+            if result.done and self._autoreset is _SAME_STEP:
+                return _renewed(result, self.sealed(await session.reset()))
+            return result
+
+    async def reset(self, options: Mapping[str, Any]) -> StepResult[Any]:
+        """Begin an episode.
+
+        Raises:
+            OpenEnvError: As `Session.reset`.
+        """
+        async with self.turn:
+            return self.sealed(await self.session.reset(options))
+
+    async def state(self) -> Any:
+        """The inner state.
+
+        Raises:
+            OpenEnvError: As `Session.state`.
+        """
+        async with self.turn:
+            return self._seal(await self.session.state())
+
+    def sealed(self, result: StepResult[Any]) -> StepResult[Any]:
+        """The result, safe from what the author's code does next."""
+        result.observation = self._seal(result.observation)
+        if result.metadata:
+            result.metadata = self._seal(result.metadata)
+        return result
+
+
+def _begun(result: StepResult[Any]) -> StepResult[Any]:
+    """A reset in the place of a step, of which a trainer expects a number."""
+    if result.reward is None:
+        result.reward = 0.0
+    return result
+
+
+def _renewed(last: StepResult[Any], first: StepResult[Any]) -> Renewed:
+    kept = first.observation, last.reward, True, first.metadata, last.truncated
+    return Renewed(*kept, final=last)

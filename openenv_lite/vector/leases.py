@@ -1,0 +1,97 @@
+"""The sessions that one connection holds: all of what it asks for, or none."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from openenv_lite.errors import CapacityError, InvalidMessageError, OpenEnvError
+from openenv_lite.pool import Pool
+from openenv_lite.session import Session
+from openenv_lite.types import ServerMode
+from openenv_lite.workers import new_id
+
+__all__ = ["Leases"]
+
+FAIR_SHARE = 16
+"""Constructors that may begin before the event loop has a turn."""
+
+
+class Leases:
+    """Opens sessions, takes them up again, and lets them go.
+
+    Args:
+        pool: Where sessions come from, and where each is counted.
+        mode: The sessions'.
+        principal: Whose they are; None for whoever knows their ids.
+    """
+
+    def __init__(self, pool: Pool, mode: ServerMode, principal: str | None) -> None:
+        self._pool = pool
+        self._mode = mode
+        self._principal = principal
+        self._held: dict[str, Session] = {}
+
+    async def open(self, count: int) -> list[Session]:
+        """So many new sessions, built side by side.
+
+        Raises:
+            CapacityError, FactoryError: One cannot be had; then none stays.
+        """
+        most = self._pool.settings.max_sessions
+        if count > most:
+            raise CapacityError(
+                f"{count} lanes asked for; this server holds {most}", max_sessions=most
+            )
+        opening: list[asyncio.Task[Session]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(1, count + 1):
+                    opening.append(group.create_task(self._open_one()))
+                    if number % FAIR_SHARE == 0:
+                        await asyncio.sleep(0)
+        except BaseException as error:  # noqa: BLE001  it is raised again below
+            opened = [each for each in opening if not each.cancelled() and not each.exception()]
+            await self.close(each.result() for each in opened)
+            failure = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+            raise failure from failure.__cause__
+        return [each.result() for each in opening]
+
+    async def _open_one(self) -> Session:
+        session = await self._pool.open_held(self._mode, new_id(), self, self._principal)
+        self._held[session.id] = session
+        return session
+
+    def take_up(self, ids: Sequence[str]) -> list[Session]:
+        """Sessions that a lost connection had.
+
+        Raises:
+            InvalidMessageError: One is named twice, or held here already.
+            SessionError: One cannot be had; then none is taken.
+        """
+        if len({*ids}) != len(ids) or not self._held.keys().isdisjoint(ids):
+            raise InvalidMessageError("A session is in one lane at most: name each one once")
+        taken: list[Session] = []
+        try:
+            for each in ids:
+                taken.append(self._pool.attach(each, self, self._mode, self._principal))
+        except OpenEnvError:
+            for session in taken:
+                self._pool.lose(session.id, self)
+            raise
+        self._held |= {session.id: session for session in taken}
+        return taken
+
+    async def close(self, sessions: Iterable[Session]) -> None:
+        """Let sessions go of one's own will, which ends those that were opened here."""
+        leaving = [each for each in sessions if self._held.pop(each.id, None)]
+        # A caller that is cancelled must not leave half of them behind.
+        await asyncio.shield(asyncio.gather(*(self._pool.detach(each, self) for each in leaving)))
+
+    async def close_all(self) -> None:
+        """Let all of them go."""
+        await self.close([*self._held.values()])
+
+    def lose(self) -> None:
+        """The connection broke: until the grace time is over, another may take the sessions up."""
+        for session in self._held.values():
+            self._pool.lose(session.id, self)
+        self._held.clear()
