@@ -28,7 +28,7 @@ from openenv_lite.types import (
 )
 
 if TYPE_CHECKING:
-    from openenv_lite.client import EnvClient, GenericEnvClient, MCPToolClient
+    from openenv_lite.client import EnvClient, GenericEnvClient, MCPToolClient, VectorEnvClient
     from openenv_lite.server import HTTPEnvServer, create_app
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "State",
     "StepResult",
     "ToolResult",
+    "VectorEnvClient",
     "create_app",
 ]
 
@@ -72,6 +73,7 @@ _LAZY = {
     "GenericEnvClient": "openenv_lite.client",
     "HTTPEnvServer": "openenv_lite.server",
     "MCPToolClient": "openenv_lite.client",
+    "VectorEnvClient": "openenv_lite.client",
     "create_app": "openenv_lite.server",
 }
 

@@ -8,7 +8,11 @@ from openenv_lite.types import StepResult
 try:
     from openenv_lite.client.async_client import EnvClient, GenericAction, GenericEnvClient
     from openenv_lite.client.sync_client import SyncEnvClient
+    from openenv_lite.client.sync_vector_client import SyncVectorEnvClient
     from openenv_lite.client.target import ConnectionOptions, ConnectionSettings
+    from openenv_lite.client.vector_client import VectorEnvClient
+    from openenv_lite.client.vector_plan import VectorOptions
+    from openenv_lite.client.vector_result import VectorResult
 except ModuleNotFoundError as error:
     if error.name not in {"picows", "websockets"}:
         raise
@@ -29,6 +33,10 @@ __all__ = [
     "StepResult",
     "SyncEnvClient",
     "SyncMCPToolClient",
+    "SyncVectorEnvClient",
+    "VectorEnvClient",
+    "VectorOptions",
+    "VectorResult",
 ]
 
 _NEED_HTTPX = {"MCPToolClient", "SyncMCPToolClient"}

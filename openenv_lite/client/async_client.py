@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from openenv_lite import codec
 from openenv_lite.client.async_socket import AsyncSocket
+from openenv_lite.client.deadline import Deadline
 from openenv_lite.client.exchange import CLOSE_WAIT_S, FAREWELL, READ_STATE, Exchange, request
 from openenv_lite.client.inprocess import AsyncInProcess
 from openenv_lite.client.sync_client import SyncEnvClient
@@ -22,7 +23,7 @@ from openenv_lite.errors import (
 )
 from openenv_lite.types import ServerMode, StepResult
 
-__all__ = ["EnvClient", "GenericAction", "GenericEnvClient"]
+__all__ = ["EnvClient", "GenericAction", "GenericEnvClient", "check_loop"]
 
 T = TypeVar("T")
 
@@ -38,7 +39,8 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
     can); where it cannot, every call but `reset` raises `ConnectionLostError`.
 
     Args:
-        base_url: `http://`, `https://`, `ws://` or `wss://`, with a path where the app is mounted.
+        base_url: `http://`, `https://`, `ws://` or `wss://`, with a path where the app is mounted;
+            or a Unix domain socket, `unix:///run/env.sock`.
         app: An ASGI app of this process to talk to without a socket.
         mode: What the caller takes the server to be; kept as `mode`.
         **options: See `ConnectionSettings`.
@@ -151,19 +153,19 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
     async def _reply(self, transport: AsyncTransport) -> bytes:
         """The reply to the latest request; those of earlier ones are dropped on the way."""
         patience = self.target.settings.message_timeout_s
+        deadline = Deadline(patience)
         try:
-            async with asyncio.timeout(patience):
-                reply = await transport.receive()
-                while not self._exchange.settles():
-                    reply = await transport.receive()
-                return reply
+            reply = await transport.receive(patience)
+            while not self._exchange.settles():
+                reply = await transport.receive(deadline.left_s)
+            return reply
         except TimeoutError:
             raise ReplyTimeoutError(f"No reply within {patience} s") from None
 
     async def _connection(self, beginning: bool = False) -> AsyncTransport:
         """The connection, made or made again where there is none."""
         if self._transport is not None:
-            self._check_loop()
+            check_loop(self._loop)
             loss = await self._transport.loss()
             if loss is None:
                 return self._transport
@@ -175,13 +177,6 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
         self._exchange.opened(session, await transport.connect(session))
         self._transport, self._loop = transport, asyncio.get_running_loop()
         return transport
-
-    def _check_loop(self) -> None:
-        if self._loop is not asyncio.get_running_loop():
-            raise ConfigurationError(
-                "This client is connected on another event loop, where its connection lives; "
-                "keep to one asyncio.run(...), or use sync()"
-            )
 
     async def _abandon(self, transport: AsyncTransport, error: OpenEnvError) -> None:
         """Let go of a connection that is of no use any more, unless a close has done so."""
@@ -201,3 +196,16 @@ class GenericEnvClient(EnvClient[Any, dict[str, Any], dict[str, Any]]):
 
 class GenericAction(dict[str, Any]):
     """An action from keyword arguments: `GenericAction(message="hello")`."""
+
+
+def check_loop(home: asyncio.AbstractEventLoop | None) -> None:
+    """A connection lives on the event loop it was made on.
+
+    Raises:
+        ConfigurationError: The caller runs on another.
+    """
+    if home is not asyncio.get_running_loop():
+        raise ConfigurationError(
+            "This client is connected on another event loop, where its connection lives; "
+            "keep to one asyncio.run(...), or use sync()"
+        )

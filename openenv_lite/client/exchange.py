@@ -17,6 +17,7 @@ from openenv_lite.errors import (
 __all__ = [
     "CLOSE_WAIT_S",
     "FAREWELL",
+    "NORMAL_CLOSURE",
     "READ_STATE",
     "SESSION_HEADER",
     "Exchange",
@@ -32,7 +33,7 @@ FAREWELL = b'{"type":"close"}'
 CLOSE_WAIT_S = 5.0
 """How long a close waits for the server to have freed the session."""
 
-_NORMAL_CLOSURE = 1000
+NORMAL_CLOSURE = 1000
 
 
 def request(kind: str, data: bytes) -> bytes:
@@ -96,7 +97,7 @@ class Exchange:
         """The connection is gone, against this side's will."""
         if self._used:
             self._loss = loss
-        if loss.details.get("close_code") == _NORMAL_CLOSURE:
+        if loss.details.get("close_code") == NORMAL_CLOSURE:
             self._resumable = None
 
     def turned_away(self, error: OpenEnvError) -> None:
@@ -104,7 +105,7 @@ class Exchange:
         if not isinstance(error, SessionError):
             self.ended()
         elif not isinstance(error, SessionAttachedError):  # the old connection may yet go
-            self.broken(ConnectionLostError(error.message, close_code=_NORMAL_CLOSURE))
+            self.broken(ConnectionLostError(error.message, close_code=NORMAL_CLOSURE))
 
     def ended(self) -> None:
         """Nothing is left of the session, and no episode was lost: whatever follows begins anew."""

@@ -11,7 +11,7 @@ from openenv_lite.client.sync_inprocess import OwnLoop
 from openenv_lite.client.target import Target
 from openenv_lite.errors import ConnectionFailedError, ConnectionLostError, ReplyTimeoutError
 
-__all__ = ["AsyncPoster", "SyncPoster", "SyncPosterInProcess"]
+__all__ = ["AsyncPoster", "SyncPoster", "SyncPosterInProcess", "transport_to"]
 
 
 class AsyncPoster:
@@ -29,9 +29,9 @@ class AsyncPoster:
             OpenEnvError: The connection failed, or what the server answered instead of a result.
         """
         if self._client is None:
-            app = self._target.app
-            transport = None if app is None else httpx.ASGITransport(app)
-            self._client = httpx.AsyncClient(transport=transport, **_settings(self._target))
+            self._client = httpx.AsyncClient(
+                transport=transport_to(self._target), **_settings(self._target)
+            )
         with _typed_failures(method):
             reply = await self._client.post(
                 self._target.http_url("mcp"), content=self._rpc.request(method, params)
@@ -56,7 +56,9 @@ class SyncPoster:
     def call(self, method: str, params: dict[str, Any]) -> Any:
         """See `AsyncPoster`."""
         if self._client is None:
-            self._client = httpx.Client(**_settings(self._target))
+            path = self._target.unix_path
+            transport = None if path is None else httpx.HTTPTransport(uds=path)
+            self._client = httpx.Client(transport=transport, **_settings(self._target))
         with _typed_failures(method):
             reply = self._client.post(
                 self._target.http_url("mcp"), content=self._rpc.request(method, params)
@@ -84,6 +86,13 @@ class SyncPosterInProcess:
     def close(self) -> None:
         """See `AsyncPoster`."""
         self._loop.run(self._inner.close())
+
+
+def transport_to(target: Target) -> httpx.AsyncBaseTransport | None:
+    """What is not TCP."""
+    if target.app is not None:
+        return httpx.ASGITransport(target.app)
+    return None if target.unix_path is None else httpx.AsyncHTTPTransport(uds=target.unix_path)
 
 
 def _settings(target: Target) -> dict[str, Any]:

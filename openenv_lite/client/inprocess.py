@@ -1,13 +1,14 @@
 """A connection to an ASGI app in this process: the same frames, and no socket."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from openenv_lite.batches import Format
 from openenv_lite.client.inbox import Inbox
 from openenv_lite.client.target import Target
-from openenv_lite.client.transport import lost
+from openenv_lite.client.transport import SUBPROTOCOL_HEADER, is_text, lost
 from openenv_lite.errors import ConnectionFailedError, ConnectionLostError
 
 __all__ = ["AsyncInProcess"]
@@ -21,8 +22,10 @@ _CLEANUP_S = 5.0
 class AsyncInProcess:
     """An `AsyncTransport` to `target.app`, which runs as a task of the caller's loop."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, form: Format | None = None) -> None:
         self._target = target
+        self._form = form
+        self._is_text = is_text(form)
         self.inbox = Inbox()
         """What the app has sent."""
         self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -32,7 +35,7 @@ class AsyncInProcess:
         """See `AsyncTransport`."""
         self._accepted: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
         self._to_app.put_nowait({"type": "websocket.connect"})
-        self._task = asyncio.create_task(self._run(_scope(self._target, session)))
+        self._task = asyncio.create_task(self._run(self._scope(session)))
         try:
             async with asyncio.timeout(self._target.settings.connect_timeout_s):
                 return await self._accepted
@@ -52,11 +55,18 @@ class AsyncInProcess:
 
     def pass_on(self, frame: bytes) -> None:
         """Lay a frame ready for the app, which takes it when the loop runs."""
-        self._to_app.put_nowait({"type": "websocket.receive", "text": frame.decode()})
+        carried = {"text": frame.decode()} if self._is_text else {"bytes": frame}
+        self._to_app.put_nowait({"type": "websocket.receive", **carried})
 
-    async def receive(self) -> bytes:
+    async def receive(self, timeout_s: float | None) -> bytes:
         """See `AsyncTransport`."""
-        return await self.inbox.get()
+        return await self.inbox.get(timeout_s)
+
+    def listen(
+        self, heard: Callable[[bytes], None], ended: Callable[[ConnectionLostError], None]
+    ) -> None:
+        """See `AsyncTransport`."""
+        self.inbox.listen(heard, ended)
 
     async def close(self, wait_s: float) -> None:
         """See `AsyncTransport`; the app gets 5 s to clean up, then its task is cancelled."""
@@ -85,8 +95,7 @@ class AsyncInProcess:
         """The app's `send`."""
         match message["type"]:
             case "websocket.accept":
-                pairs = message.get("headers", ())
-                self._accepted.set_result({k.decode().lower(): v.decode() for k, v in pairs})
+                self._accepted.set_result(_headers_of(message))
             case "websocket.send":
                 text = message.get("text")
                 self.inbox.put(message["bytes"] if text is None else text.encode())
@@ -105,22 +114,28 @@ class AsyncInProcess:
             refusal.__cause__ = loss.__cause__
             self._accepted.set_exception(refusal)
 
+    def _scope(self, session: str | None) -> dict[str, Any]:
+        url = urlsplit(self._target.websocket_url(session))
+        headers = {"host": url.netloc, **(self._target.settings.headers or {})}
+        return {
+            "type": "websocket",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": url.scheme,
+            "root_path": "",
+            "path": unquote(url.path),
+            "raw_path": url.path.encode(),
+            "query_string": url.query.encode(),
+            "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+            "client": ("in-process", 0),
+            "server": (url.hostname, url.port or 80),
+            "subprotocols": [] if self._form is None else [self._form.subprotocol],
+            "state": {},
+        }
 
-def _scope(target: Target, session: str | None) -> dict[str, Any]:
-    url = urlsplit(target.websocket_url(session))
-    headers = {"host": url.netloc, **(target.settings.headers or {})}
-    return {
-        "type": "websocket",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.1",
-        "scheme": url.scheme,
-        "root_path": "",
-        "path": unquote(url.path),
-        "raw_path": url.path.encode(),
-        "query_string": url.query.encode(),
-        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
-        "client": ("in-process", 0),
-        "server": (url.hostname, url.port or 80),
-        "subprotocols": [],
-        "state": {},
-    }
+
+def _headers_of(acceptance: Any) -> dict[str, str]:
+    pairs = acceptance.get("headers", ())
+    headers = {name.decode().lower(): value.decode() for name, value in pairs}
+    subprotocol = acceptance.get("subprotocol")
+    return headers if subprotocol is None else {**headers, SUBPROTOCOL_HEADER: subprotocol}

@@ -136,7 +136,7 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         patience = self.target.settings.message_timeout_s
         deadline = Deadline(patience)
         try:
-            reply = transport.receive(deadline.left_s)
+            reply = transport.receive(patience)
             while not self._exchange.settles():
                 reply = transport.receive(deadline.left_s)
             return reply

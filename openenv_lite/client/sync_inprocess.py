@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
+from openenv_lite.batches import Format
 from openenv_lite.client.inprocess import AsyncInProcess
 from openenv_lite.client.target import Target
 from openenv_lite.errors import ConnectionLostError
@@ -35,9 +36,9 @@ class OwnLoop:
 class SyncInProcess:
     """A `SyncTransport` to `target.app`, on a loop of the client's own."""
 
-    def __init__(self, target: Target, loop: OwnLoop) -> None:
+    def __init__(self, target: Target, loop: OwnLoop, form: Format | None = None) -> None:
         self._loop = loop
-        self._inner = AsyncInProcess(target)
+        self._inner = AsyncInProcess(target, form)
 
     def connect(self, session: str | None) -> Mapping[str, str]:
         """See `SyncTransport`."""
@@ -53,12 +54,8 @@ class SyncInProcess:
 
     def receive(self, timeout_s: float | None) -> bytes:
         """See `SyncTransport`."""
-        return self._loop.run(self._within(timeout_s))
+        return self._loop.run(self._inner.receive(timeout_s))
 
     def close(self, wait_s: float) -> None:
         """See `SyncTransport`."""
         self._loop.run(self._inner.close(wait_s))
-
-    async def _within(self, timeout_s: float | None) -> bytes:
-        async with asyncio.timeout(timeout_s):
-            return await self._inner.receive()

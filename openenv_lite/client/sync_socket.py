@@ -1,4 +1,4 @@
-"""The sync client's connection over TCP and TLS: a blocking socket of its own, and no thread.
+"""The sync client's connection: a blocking socket of its own, and no thread.
 
 Without a thread nobody answers the server's pings between two calls. A server that gives up on a
 silent peer (uvicorn does after 40 s, unless told otherwise) then closes the connection; `loss`
@@ -6,6 +6,7 @@ notices before the next request goes out.
 """
 
 import contextlib
+import selectors
 import ssl
 import time
 from collections.abc import Mapping
@@ -13,10 +14,12 @@ from collections.abc import Mapping
 from websockets.exceptions import InvalidHandshake, InvalidURI
 from websockets.uri import parse_uri
 
+from openenv_lite.batches import Format
 from openenv_lite.client.deadline import Deadline
 from openenv_lite.client.frame_stream import FrameStream
 from openenv_lite.client.target import Target
 from openenv_lite.client.tcp import open_socket
+from openenv_lite.client.transport import is_text
 from openenv_lite.errors import ConnectionFailedError, ConnectionLostError
 
 __all__ = ["SyncSocket"]
@@ -29,9 +32,13 @@ _NOTHING_YET = (TimeoutError, BlockingIOError, ssl.SSLWantReadError)
 class SyncSocket:
     """A `SyncTransport` over a socket of its own."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, form: Format | None = None) -> None:
         self._target = target
+        self._form = form
+        self._is_text = is_text(form)
         self._settings = target.settings
+        self._timeout_s = target.settings.connect_timeout_s
+        self._unanswered = 0
         self._heard = 0.0
 
     def connect(self, session: str | None) -> Mapping[str, str]:
@@ -39,10 +46,11 @@ class SyncSocket:
         url = self._target.websocket_url(session)
         try:
             address = parse_uri(url)
-            self._stream = FrameStream(address, self._settings.max_message_bytes)
+            subprotocol = None if self._form is None else self._form.subprotocol
+            self._stream = FrameStream(address, self._settings.max_message_bytes, subprotocol)
             with contextlib.ExitStack() as on_failure:
                 self._socket = on_failure.enter_context(
-                    open_socket(address, self._settings.connect_timeout_s)
+                    open_socket(address, self._timeout_s, self._target.unix_path)
                 )
                 headers = self._shake_hands()
                 on_failure.pop_all()
@@ -62,17 +70,25 @@ class SyncSocket:
 
     def send(self, frame: bytes) -> None:
         """See `SyncTransport`."""
-        self._stream.send(frame)
+        self._stream.send(frame, self._is_text)
         self._flush()
+        self._unanswered += 1
 
     def receive(self, timeout_s: float | None) -> bytes:
         """See `SyncTransport`."""
-        deadline = Deadline(timeout_s)
+        if not self._stream.frames:
+            self._receive(timeout_s)
+        self._unanswered -= 1
+        return self._stream.frames.popleft()
+
+    def _receive(self, timeout_s: float | None) -> None:
+        """Wait until there is a frame; most often the first read brings it."""
+        deadline, left_s = Deadline(timeout_s), timeout_s
         while not self._stream.frames:
             if not self._stream.open:
                 raise self._stream.loss
-            self._read(deadline.left_s)
-        return self._stream.frames.popleft()
+            self._read(left_s)
+            left_s = deadline.left_s
 
     def close(self, wait_s: float) -> None:
         """See `SyncTransport`."""
@@ -100,7 +116,7 @@ class SyncSocket:
             TimeoutError: Nothing came.
         """
         try:
-            self._socket.settimeout(timeout_s)
+            self._wait_at_most(timeout_s)
             data = self._socket.recv(_CHUNK)
         except _NOTHING_YET:
             raise TimeoutError("nothing came in time") from None
@@ -116,12 +132,41 @@ class SyncSocket:
         if not due:
             return
         try:
-            self._socket.settimeout(self._settings.message_timeout_s)
-            self._socket.sendall(due)
+            self._wait_at_most(self._settings.message_timeout_s)
+            if self._unanswered > 0:
+                self._send_while_reading(due)
+            else:
+                self._socket.sendall(due)
         except TimeoutError:
             self._stream.feed(b"")  # half a frame may have gone out: nothing can follow it
         except OSError:
             return
+
+    def _send_while_reading(self, due: bytes) -> None:
+        """Send to a peer that may read on only when we have read what it has answered before."""
+        deadline = Deadline(self._settings.message_timeout_s)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            while due and self._stream.open:
+                ready = selector.select(deadline.left_s)
+                if not ready:
+                    raise TimeoutError("the peer reads nothing")
+                (_, events), *_ = ready
+                if events & selectors.EVENT_READ:
+                    self._take_in()
+                if events & selectors.EVENT_WRITE:
+                    due = due[self._socket.send(due) :]
+
+    def _take_in(self) -> None:
+        """Read what is there, and leave its sending for later."""
+        with contextlib.suppress(*_NOTHING_YET):
+            self._stream.feed(self._socket.recv(_CHUNK))
+
+    def _wait_at_most(self, timeout_s: float | None) -> None:
+        """Set how long the socket's calls may take; setting it is a system call."""
+        if timeout_s != self._timeout_s:
+            self._timeout_s = timeout_s
+            self._socket.settimeout(timeout_s)
 
     def _drain(self) -> None:
         with contextlib.suppress(TimeoutError):

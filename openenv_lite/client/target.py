@@ -12,6 +12,7 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
+_UNIX = "unix://"
 
 
 class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +46,11 @@ class ConnectionOptions(TypedDict, total=False):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A server: its URL, or an ASGI app in this process, in which case the URL is only a name."""
+    """A server: its URL, or an ASGI app in this process, in which case the URL is only a name.
+
+    `unix:///run/env.sock` is a Unix domain socket, `unix:///run/env.sock:/prefix` an app mounted
+    under a prefix behind it.
+    """
 
     base_url: str
     app: ASGIApp | None
@@ -65,6 +70,13 @@ class Target(msgspec.Struct, frozen=True):
         made.websocket_url()
         return made
 
+    @property
+    def unix_path(self) -> str | None:
+        """Where the Unix domain socket is; None for TCP."""
+        if not self.base_url.startswith(_UNIX):
+            return None
+        return self.base_url.removeprefix(_UNIX).partition(":")[0]
+
     def websocket_url(self, session: str | None = None) -> str:
         """`http://host/prefix` as `ws://host/prefix/ws`, with the session to attach to."""
         scheme, rest = self._split()
@@ -77,9 +89,13 @@ class Target(msgspec.Struct, frozen=True):
         return f"{_HTTP_SCHEMES.get(scheme, scheme)}://{rest}/{path}"
 
     def _split(self) -> tuple[str, str]:
+        if self.unix_path:
+            prefix = self.base_url.removeprefix(_UNIX).partition(":")[2]
+            return "http", "localhost" + prefix.rstrip("/")
         url = urlsplit(self.base_url)
         if url.scheme not in _WEBSOCKET_SCHEMES or not url.netloc:
             raise ValueError(
-                f"base_url must be an http, https, ws or wss URL, not {self.base_url!r}"
+                "base_url must be an http, https, ws or wss URL, or unix:///path/of.sock, "
+                f"not {self.base_url!r}"
             )
         return url.scheme, url.netloc + url.path.rstrip("/")

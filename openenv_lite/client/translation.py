@@ -6,7 +6,7 @@ on plain dicts. Where it defines none, msgspec goes from bytes to its types in o
 
 import functools
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -15,24 +15,41 @@ from openenv_lite.client.exchange import request
 from openenv_lite.client.remote_errors import error_of
 from openenv_lite.types import Reward, StepResult
 
-__all__ = ["Hooks", "Payload", "Translation", "open_struct", "result_of"]
+__all__ = [
+    "AT_THE_TOP",
+    "Hooks",
+    "Payload",
+    "Translation",
+    "TypeArguments",
+    "Typed",
+    "open_struct",
+    "result_of",
+]
 
-ActT = TypeVar("ActT")
-ObsT = TypeVar("ObsT")
-StateT = TypeVar("StateT")
+if TYPE_CHECKING:
+    # Python 3.13 has defaults of its own; type checkers know them from here.
+    from typing_extensions import TypeVar as TypeVarWithDefault
 
-_AT_THE_TOP = ("reward", "done", "truncated")
+    ActT = TypeVarWithDefault("ActT", default=Any)
+    ObsT = TypeVarWithDefault("ObsT", default=Any)
+    StateT = TypeVarWithDefault("StateT", default=Any)
+else:
+    ActT, ObsT, StateT = TypeVar("ActT"), TypeVar("ObsT"), TypeVar("StateT")
+
+AT_THE_TOP = ("reward", "done", "truncated")
 """What the wire keeps beside the observation, and observation types declare all the same."""
 
 
-class _Types(NamedTuple):
+class TypeArguments(NamedTuple):
+    """What the generics of a client say."""
+
     action: Any = Any
     observation: Any = Any
     state: Any = Any
 
 
-def _types_of(arguments: tuple[Any, ...]) -> _Types:
-    return _Types(*(Any if isinstance(each, TypeVar) else each for each in arguments))
+def _types_of(arguments: tuple[Any, ...]) -> TypeArguments:
+    return TypeArguments(*(Any if isinstance(each, TypeVar) else each for each in arguments))
 
 
 class Translation(NamedTuple, Generic[ActT, StateT]):
@@ -43,17 +60,16 @@ class Translation(NamedTuple, Generic[ActT, StateT]):
     state: Callable[[bytes], StateT]
 
 
-class Hooks(Generic[ActT, ObsT, StateT]):
-    """What a subclass of a client may override, and the types it names in its generics."""
+class Typed(Generic[ActT, ObsT, StateT]):
+    """A client that is told its types by its generics: in a subclass, or when it is made."""
 
-    _types = _Types()
-    _words: "Translation[ActT, StateT]"
+    _types = TypeArguments()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for parent in vars(cls).get("__orig_bases__", ()):
             arguments = get_args(parent)
-            if len(arguments) == len(_Types._fields) and get_origin(parent) is not Generic:
+            if len(arguments) == len(TypeArguments._fields) and get_origin(parent) is not Generic:
                 cls._types = _types_of(arguments)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -61,7 +77,20 @@ class Hooks(Generic[ActT, ObsT, StateT]):
         super().__setattr__(name, value)
         if name == "__orig_class__":
             self._types = _types_of(get_args(value))
-            self._words = self._translation()
+            self._take_types()
+
+    def _take_types(self) -> None:
+        """Settle what follows from the types."""
+        raise NotImplementedError
+
+
+class Hooks(Typed[ActT, ObsT, StateT]):
+    """What a subclass of a client may override."""
+
+    _words: "Translation[ActT, StateT]"
+
+    def _take_types(self) -> None:
+        self._words = self._translation()
 
     def _step_payload(self, action: ActT) -> dict[str, Any]:
         """The action as the `data` of a step message."""
@@ -152,7 +181,7 @@ def _straight_result(observation: Any) -> Callable[[bytes], StepResult[Any]]:
 
 def result_of(data: Payload[Any]) -> StepResult[Any]:
     """The result, its observation told what the wire keeps beside it."""
-    for name in _AT_THE_TOP:
+    for name in AT_THE_TOP:
         if hasattr(data.observation, name):
             setattr(data.observation, name, getattr(data, name))
     return StepResult(data.observation, data.reward, data.done, data.metadata or {}, data.truncated)

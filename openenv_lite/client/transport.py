@@ -1,11 +1,24 @@
-"""The seam between a client and what carries its frames; text frames go both ways as UTF-8."""
+"""The seam between a client and what carries its frames, as bytes: text ones in UTF-8.
 
-from collections.abc import Mapping
+A transport is made for a `Format`, which says what subprotocol to ask for and whether frames are
+text; for OpenEnv's own protocol there is none, and frames are text.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from openenv_lite.batches import Format
 from openenv_lite.errors import ConnectionLostError
 
-__all__ = ["AsyncTransport", "SyncTransport", "lost"]
+__all__ = ["SUBPROTOCOL_HEADER", "AsyncTransport", "SyncTransport", "is_text", "lost"]
+
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
+"""Header of the handshake, asking and answering."""
+
+
+def is_text(form: Format | None) -> bool:
+    """Whether frames are text."""
+    return form is None or form.is_text
 
 
 def lost(close_code: int, reason: str) -> ConnectionLostError:
@@ -34,12 +47,18 @@ class AsyncTransport(Protocol):
     async def send(self, frame: bytes) -> None:
         """Send; on a dead connection do nothing, for `receive` tells why it died."""
 
-    async def receive(self) -> bytes:
+    async def receive(self, timeout_s: float | None) -> bytes:
         """The next frame. Cancelling it loses none.
 
         Raises:
             ConnectionLostError: No more will come; `details` carry `close_code` and `reason`.
+            TimeoutError: None came in time.
         """
+
+    def listen(
+        self, heard: Callable[[bytes], None], ended: Callable[[ConnectionLostError], None]
+    ) -> None:
+        """In place of `receive`: hand over each frame as it comes, and at last the end."""
 
     async def close(self, wait_s: float) -> None:
         """Release everything, having waited up to `wait_s` for the peer to close first."""

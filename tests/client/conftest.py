@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import inspect
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -33,6 +35,11 @@ class Blocking:
             return Blocking(result, self._runner) if isinstance(result, EnvClient) else result
 
         return call
+
+
+def socket_path(stack: contextlib.ExitStack) -> str:
+    """Short, for the path of a Unix domain socket may have some hundred characters at most."""
+    return str(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "s")
 
 
 @pytest.fixture(params=["async-tcp", "sync-tcp", "async-in-process", "sync-in-process"])

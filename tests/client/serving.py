@@ -14,9 +14,9 @@ __all__ = ["Peer", "playing", "serve"]
 
 
 @contextlib.contextmanager
-def serve(app: Any) -> Iterator[str]:
-    """Serve in a thread; the base URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def serve(app: Any, path: str | None = None) -> Iterator[str]:
+    """Serve in a thread, on a Unix domain socket if a path is given; the base URL."""
+    listener = socket.create_server(("127.0.0.1", 0)) if path is None else _unix_listener(path)
     config = uvicorn.Config(
         app, log_level="critical", ws="websockets-sansio", timeout_graceful_shutdown=1
     )
@@ -24,11 +24,18 @@ def serve(app: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"unix://{path}" if path else f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def _unix_listener(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    return listener
 
 
 class Peer:

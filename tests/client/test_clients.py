@@ -287,7 +287,7 @@ def test_sessions_of_one_client_are_separate_and_closed_with_it(connect: Connect
     assert heard == ["/ws"] * 3
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://"])
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "unix://"])
 def test_a_url_nobody_can_connect_to_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="base_url"):
         GenericEnvClient(url)

@@ -1,5 +1,7 @@
 """The tool client at our own server, both twins, over TCP and in process."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
@@ -25,7 +27,8 @@ from openenv_lite.types import (
     ListToolsObservation,
     State,
 )
-from tests.client.conftest import Connect
+from tests.client.conftest import Connect, socket_path
+from tests.client.serving import serve
 
 
 class Ready(Observation):
@@ -179,6 +182,18 @@ def test_a_json_rpc_error_is_the_class_it_means(
     with pytest.raises(OpenEnvError) as caught:
         Rpc().result(method, 200, msgspec.json.encode({"error": error}))
     assert type(caught.value) is kind
+
+
+def test_tools_are_called_over_a_unix_domain_socket() -> None:
+    async def scenario(url: str) -> None:
+        async with MCPToolClient(url) as env:
+            assert await env.call_tool("add", amount=2) == 2
+
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(serve(counter(), socket_path(stack)))
+        asyncio.run(scenario(url))
+        with MCPToolClient(url).sync() as env:
+            assert env.call_tool("add", amount=3) == 3
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}"])

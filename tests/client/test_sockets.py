@@ -22,7 +22,7 @@ from openenv_lite.errors import (
     ConnectionLostError,
     ReplyTimeoutError,
 )
-from tests.client.conftest import Blocking
+from tests.client.conftest import Blocking, socket_path
 from tests.client.serving import Peer, playing, serve
 
 Script = Callable[[ServerConnection], None]
@@ -185,6 +185,36 @@ def test_a_silent_peer_is_given_up_before_the_request_goes_out(
             env.step({})
         env.close()
     assert heard == ["reset"]
+
+
+@pytest.mark.parametrize("prefix", ["", "/chess"])
+def test_a_unix_domain_socket_is_as_good_as_a_port(prefix: str) -> None:
+    paths: list[str] = []
+
+    async def noting(server: Peer) -> None:
+        paths.append(server.path)
+        assert server.headers["host"] == "localhost"
+        await server.accept()
+        await server.echo()
+
+    async def scenario(url: str) -> None:
+        async with GenericEnvClient(url) as env:
+            blob = "é" * 500_000
+            assert (await env.step({"b": blob})).observation["data"] == {"b": blob}
+
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(serve(playing(noting), socket_path(stack)))
+        asyncio.run(scenario(f"{url}:{prefix}" if prefix else url))
+        with GenericEnvClient(f"{url}:{prefix}").sync() as env:
+            assert env.step({"a": 1}).observation["data"] == {"a": 1}
+    assert paths == [f"{prefix}/ws"] * 2
+
+
+@pytest.mark.parametrize("twin", ["async", "sync"])
+def test_no_socket_of_that_path_is_a_failed_connection(twin: str) -> None:
+    client = GenericEnvClient("unix:///nowhere/at/all")
+    with pytest.raises(ConnectionFailedError, match="No such file"):
+        client.sync().connect() if twin == "sync" else asyncio.run(client.connect())
 
 
 def test_the_sync_client_starts_no_thread() -> None:

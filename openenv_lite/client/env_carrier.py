@@ -1,0 +1,180 @@
+"""Carries the requests of a vector client to environments of this process, with no server.
+
+Requests and replies go once through their encoding all the same: that is quicker than to copy what
+they hold type by type, what a trainer keeps cannot be changed by an environment afterwards, and
+nothing can differ from what a server would have told.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from openenv_lite.batches import Cancel, Refused, RequestDecoder, Results, Step, described
+from openenv_lite.blueprint import Blueprint
+from openenv_lite.client.carriers import Heard
+from openenv_lite.client.sync_inprocess import OwnLoop
+from openenv_lite.client.vector_plan import VectorPlan
+from openenv_lite.client.vector_words import VectorWords
+from openenv_lite.errors import ConnectionLostError
+from openenv_lite.failures import typed
+from openenv_lite.pool import Pool, PoolSettings
+from openenv_lite.vector import Vector, repair
+
+__all__ = ["AsyncEnvs", "SyncEnvs"]
+
+Ended = Callable[[ConnectionLostError], None]
+
+
+class AsyncEnvs:
+    """An `AsyncCarrier` to a pool of its own, as large as the client has lanes."""
+
+    def __init__(self, plan: VectorPlan, words: VectorWords) -> None:
+        assert plan.env is not None
+        blueprint = Blueprint(plan.env)
+        self.is_inline = blueprint.inline
+        """Whether steps and resets are answered by `pass_on` at once."""
+        self._pool = Pool(blueprint, PoolSettings(max_sessions=plan.lanes.num_envs))
+        self._vector = Vector(self._pool, plan.mode, seal=self._sealed)
+        self._mode = plan.mode
+        self._words = words
+        self._decode = RequestDecoder(
+            blueprint.action_type, words.form, plan.mode, control=True
+        ).decode
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def connect(self, heard: Heard, ended: Ended, session: str | None) -> None:
+        """See `AsyncCarrier`."""
+        self.heard = heard
+
+    async def send(self, request: Any) -> None:
+        """See `AsyncCarrier`. Everybody else on the loop has a turn."""
+        self.pass_on(request)
+        await asyncio.sleep(0)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is not answered yet."""
+        return not all(task.done() for task in self._under_way)
+
+    def pass_on(self, request: Any) -> None:
+        """Answer a request, or begin to; where something has to be awaited, the loop must run.
+
+        Inline classes are stepped at once, so what awaits an answer holds up all that follow.
+        """
+        if self.is_inline and self.is_busy and not isinstance(request, Cancel):
+            self._follow(self._answer_after([*self._under_way], request))
+            return
+        answer = self._answer(request)
+        if asyncio.iscoroutine(answer):
+            task = self._follow(self._tell_later(request.id, answer))
+            task.add_done_callback(lambda _: answer.close())  # it may not have begun
+        elif answer is not None:
+            self._tell(answer)
+
+    async def close(self) -> None:
+        """See `AsyncCarrier`."""
+        self._vector.cancel_all()
+        for task in self._under_way:
+            task.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        await self._vector.leases.close_all()
+        await self._pool.aclose()
+
+    def _answer(self, request: Any) -> Any:
+        """The reply, or the coroutine that gives it; a `Cancel` has none."""
+        try:
+            if isinstance(request, Cancel):
+                return self._vector.cancel(request.id)
+            return self._vector.answer(self._decode(self._words.encode(request)))
+        except Exception as error:  # noqa: BLE001  the reply tells it
+            return self._refusal(request.id, error)
+
+    def _follow(self, telling: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(telling)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def _answer_after(self, before: list[asyncio.Task[None]], request: Any) -> None:
+        await asyncio.wait(before)
+        answer = self._answer(request)
+        if asyncio.iscoroutine(answer):
+            await self._tell_later(request.id, answer)
+        else:
+            self._tell(answer)
+
+    async def _tell_later(self, request: int, answer: Coroutine[Any, Any, Any]) -> None:
+        try:
+            reply = await answer
+        except Exception as error:  # noqa: BLE001  as in `_answer`
+            reply = self._refusal(request, error)
+        self._tell(reply)
+
+    def _refusal(self, request: int, error: Exception) -> Refused:
+        return Refused(request, described(typed(error, self._mode)))
+
+    def _tell(self, reply: Any) -> None:
+        self.heard(self._words.decode(self._encoded(reply)))
+
+    def _sealed(self, seen: Any) -> msgspec.Raw:
+        return msgspec.Raw(self._words.form.encode(seen))
+
+    def _encoded(self, reply: Any) -> bytes:
+        encode = self._words.form.encode
+        try:
+            return encode(reply)
+        except Exception:  # encoding calls what the author's types define
+            if not isinstance(reply, Results):
+                raise
+        repair(reply, encode, lambda error: typed(error, self._mode))
+        return encode(reply)
+
+
+class SyncEnvs:
+    """A `SyncCarrier` to the same; steps of an inline class touch no event loop."""
+
+    def __init__(self, plan: VectorPlan, words: VectorWords, loop: OwnLoop) -> None:
+        self._inner = AsyncEnvs(plan, words)
+        self._loop = loop
+        self._replies: deque[Any] = deque()
+        self._waiting: asyncio.Event | None = None
+
+    def connect(self, session: str | None) -> None:
+        """See `SyncCarrier`."""
+        self._inner.heard = self._hear
+
+    def loss(self) -> None:
+        """See `SyncCarrier`; there is nothing that could be lost."""
+
+    def send(self, request: Any) -> None:
+        """See `SyncCarrier`."""
+        if self._inner.is_inline and isinstance(request, Step) and not self._inner.is_busy:
+            self._inner.pass_on(request)
+        else:
+            self._loop.run(self._inner.send(request))
+
+    def receive(self, timeout_s: float | None) -> Any:
+        """See `SyncCarrier`."""
+        if not self._replies:
+            self._loop.run(self._something(timeout_s))
+        return self._replies.popleft()
+
+    def close(self) -> None:
+        """See `SyncCarrier`."""
+        self._loop.run(self._inner.close())
+
+    async def _something(self, timeout_s: float | None) -> None:
+        """Wait until there is a reply."""
+        self._waiting = asyncio.Event()
+        async with asyncio.timeout(timeout_s):
+            if not self._replies:
+                await self._waiting.wait()
+
+    def _hear(self, reply: Any) -> None:
+        self._replies.append(reply)
+        if self._waiting is not None:
+            self._waiting.set()
