@@ -13,6 +13,7 @@ from openenv_lite import Action, Environment, Observation, State, codec
 from openenv_lite.errors import ConfigurationError
 
 from .frames import png
+from .lean import lean
 from .spaces import Translation, translate
 
 __all__ = ["GymEnvironment", "environment"]
@@ -30,7 +31,8 @@ class _Recipe(NamedTuple):
     make: Callable[[], gym.Env[Any, Any]]
     to_gym: Callable[[Any], Any]
     from_gym: Callable[[Any], Any]
-    seen: Callable[..., Observation]
+    seen: Any
+    """The observation type."""
     render: bool
     info: bool
 
@@ -42,37 +44,57 @@ class GymEnvironment(Environment[ActT, ObsT, State]):
     recipe: ClassVar[_Recipe]
 
     def __init__(self) -> None:
-        self._gym = self.recipe.make()
+        recipe = self.recipe
+        self._gym, self._limit = lean(recipe.make())
+        self._steps = 0
+        # What each step needs is looked up once.
+        self._step, self._kind = self._gym.step, recipe.seen
+        self._to_gym, self._from_gym = recipe.to_gym, recipe.from_gym
+        self._tells_more = recipe.info or recipe.render
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> Observation:
         """Begin an episode; seed and options go to Gymnasium's `reset`."""
+        self._steps = 0
         observation, info = self._gym.reset(seed=seed, options=options)
-        return self._seen(observation, info)
+        seen: Observation = self._kind(observation=self._from_gym(observation))
+        if self._tells_more:
+            self._tell(seen, info)
+        return seen
 
     def step(self, action: Any) -> Observation:
         """Carry out one action of the action space."""
-        observation, reward, terminated, truncated, info = self._gym.step(
-            self.recipe.to_gym(action.action)
-        )
-        return self._seen(
-            observation,
-            info,
+        observation, reward, terminated, truncated, info = self._step(self._to_gym(action.action))
+        self._steps += 1
+        if self._steps == self._limit:
+            truncated = True
+        seen: Observation = self._kind(
+            observation=self._from_gym(observation),
             reward=float(reward),
             done=bool(terminated or truncated),
-            truncated=bool(truncated),
         )
+        if truncated:
+            _cut_off(seen, terminated)
+        if self._tells_more:
+            self._tell(seen, info)
+        return seen
 
-    def _seen(self, observation: Any, info: dict[str, Any], **envelope: Any) -> Observation:
-        recipe = self.recipe
-        if recipe.info:
-            envelope["metadata"] = _json_safe(info)
-        if recipe.render:
-            envelope["frame"] = png(self._gym.render())
-        return recipe.seen(observation=recipe.from_gym(observation), **envelope)
+    def _tell(self, seen: Any, info: dict[str, Any]) -> None:
+        """What is told only where it was asked for."""
+        if self.recipe.info:
+            seen.metadata.update(_json_safe(info))
+        if self.recipe.render:
+            seen.frame = png(self._gym.render())
 
     def close(self) -> None:
         """Close the Gymnasium environment."""
         self._gym.close()
+
+
+def _cut_off(seen: Observation, terminated: Any) -> None:
+    """Truncated; where it was terminated besides, the metadata tells that a trainer may know."""
+    seen.truncated = True
+    if terminated:
+        seen.metadata["terminated"] = True
 
 
 def environment(
@@ -95,14 +117,14 @@ def environment(
         info: Send Gymnasium's `info` as the observation's metadata, without what JSON cannot hold.
         blocking: Whether a step may take long and needs a thread of its own; by default True for
             all but Gymnasium's toy-text and classic-control families without `render`.
-        make_kwargs: Passed on to `gymnasium.make`.
+        make_kwargs: Passed on to `gymnasium.make`; `disable_env_checker` is True by default.
 
     Raises:
         ConfigurationError: No such environment, or a space that has no type.
     """
     if render:
         make_kwargs["render_mode"] = "rgb_array"
-    make = functools.partial(gym.make, id, **make_kwargs)
+    make = functools.partial(gym.make, id, **{"disable_env_checker": True, **make_kwargs})
     name, quick, action, observation = _inspect(id, make)
     takes = msgspec.defstruct(
         f"{name}Action", [("action", action.kind)], bases=(Action,), kw_only=True
@@ -129,14 +151,14 @@ def _inspect(
         spec = probe.unwrapped.spec
         name = spec.name if spec is not None else type(probe.unwrapped).__name__
         action = translate(probe.action_space, f"{name}ActionSpace")
-        observation = translate(probe.observation_space, f"{name}ObservationSpace")
+        observation = translate(probe.observation_space, f"{name}ObservationSpace", True)
         return name, type(probe.unwrapped).__module__.startswith(_QUICK), action, observation
 
 
 def _observation_type(name: str, observation: Translation, render: bool) -> Any:
-    fields: list[tuple[str, Any]] = [("observation", observation.kind)]
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [("observation", observation.kind)]
     if render:
-        fields.append(("frame", bytes))
+        fields.append(("frame", bytes, b""))
     return msgspec.defstruct(f"{name}Observation", fields, bases=(Observation,), kw_only=True)
 
 

@@ -1,10 +1,12 @@
 """Gymnasium's spaces as types, so that `/schema` tells the whole action space.
 
 A bound of a space is a bound of its type: what decodes lies in the space, and the check costs
-nothing beyond the decoding. Converters are built once a space.
+nothing beyond the decoding. What JSON Schema has no word for, as an array's element type, stands
+beside it in words beginning with `x-`. Converters are built once a space.
 """
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
@@ -14,11 +16,15 @@ import msgspec
 import numpy as np
 from gymnasium import spaces
 
+from openenv_lite import codec
 from openenv_lite.errors import ConfigurationError
 
 __all__ = ["Translation", "translate"]
 
 Convert = Callable[[Any], Any]
+
+_MOST_LISTED = 64
+"""Numbers that are sent sooner as a list than as an array."""
 
 
 class Translation(NamedTuple):
@@ -30,12 +36,14 @@ class Translation(NamedTuple):
 
 
 @functools.singledispatch
-def translate(space: gym.Space[Any], name: str) -> Translation:
+def translate(space: gym.Space[Any], name: str, as_arrays: bool = False) -> Translation:
     """The translation of a space.
 
     Args:
         space: Discrete, Box, MultiDiscrete, MultiBinary, Text, or a Tuple or Dict of these.
         name: What the types made for it are called.
+        as_arrays: Large arrays stay NumPy's, which msgpack carries as bytes and JSON as lists; the
+            type then takes both. For what is only sent.
 
     Raises:
         ConfigurationError: There is none for this space.
@@ -47,39 +55,42 @@ def translate(space: gym.Space[Any], name: str) -> Translation:
 
 
 @translate.register
-def _(space: spaces.Discrete, name: str) -> Translation:
+def _(space: spaces.Discrete, name: str, as_arrays: bool = False) -> Translation:
     first = int(space.start)
     return Translation(_bounded(int, first, first + int(space.n) - 1), _same, int)
 
 
 @translate.register
-def _(space: spaces.Box, name: str) -> Translation:
+def _(space: spaces.Box, name: str, as_arrays: bool = False) -> Translation:
     number = int if np.issubdtype(space.dtype, np.integer) else float
-    return _array(space, _array_type(space.low, space.high, number))
+    return _array(space, _array_type(space.low, space.high, number), as_arrays)
 
 
 @translate.register
-def _(space: spaces.MultiDiscrete, name: str) -> Translation:
-    return _array(space, _array_type(space.start, space.start + space.nvec - 1, int))
+def _(space: spaces.MultiDiscrete, name: str, as_arrays: bool = False) -> Translation:
+    return _array(space, _array_type(space.start, space.start + space.nvec - 1, int), as_arrays)
 
 
 @translate.register
-def _(space: spaces.MultiBinary, name: str) -> Translation:
-    return _array(space, _array_type(np.zeros(space.shape), np.ones(space.shape), int))
+def _(space: spaces.MultiBinary, name: str, as_arrays: bool = False) -> Translation:
+    bits = _array_type(np.zeros(space.shape), np.ones(space.shape), int)
+    return _array(space, bits, as_arrays)
 
 
 @translate.register
-def _(space: spaces.Text, name: str) -> Translation:
-    letters = re.escape("".join(sorted(space.character_set)))
+def _(space: spaces.Text, name: str, as_arrays: bool = False) -> Translation:
+    characters = "".join(sorted(space.character_set))
     # Not `$`, which lets a newline follow.
-    pattern = rf"^[{letters}]*(?![\s\S])"
+    pattern = rf"^[{re.escape(characters)}]*(?![\s\S])"
     limits = msgspec.Meta(pattern=pattern, min_length=space.min_length, max_length=space.max_length)
-    return Translation(Annotated[str, limits], _same, str)
+    kind = _noted(Annotated[str, limits], {"x-characters": characters})
+    return Translation(kind, _same, str)
 
 
 @translate.register(spaces.Tuple)
-def _(space: Any, name: str) -> Translation:
-    parts = [translate(each, f"{name}{place}") for place, each in enumerate(space.spaces)]
+def _(space: Any, name: str, as_arrays: bool = False) -> Translation:
+    each = enumerate(space.spaces)
+    parts = [translate(part, f"{name}{place}", as_arrays) for place, part in each]
     inward, outward = [part.to_gym for part in parts], [part.from_gym for part in parts]
     return Translation(
         tuple[tuple(part.kind for part in parts)],  # type: ignore[misc]
@@ -89,8 +100,9 @@ def _(space: Any, name: str) -> Translation:
 
 
 @translate.register
-def _(space: spaces.Dict, name: str) -> Translation:
-    parts = {key: translate(each, f"{name}{i}") for i, (key, each) in enumerate(space.items())}
+def _(space: spaces.Dict, name: str, as_arrays: bool = False) -> Translation:
+    each = enumerate(space.items())
+    parts = {key: translate(part, f"{name}{place}", as_arrays) for place, (key, part) in each}
     # Keys of a space need not be identifiers, fields of a Struct must be.
     fields = {key: f"field_{place}" for place, key in enumerate(parts)}
     kind = msgspec.defstruct(
@@ -118,13 +130,22 @@ def _bounded(number: type, low: float, high: float) -> Any:
     return Annotated[number, msgspec.Meta(**finite)]
 
 
-def _array(space: gym.Space[Any], kind: Any) -> Translation:
+def _noted(kind: Any, words: dict[str, Any]) -> Any:
+    return Annotated[kind, msgspec.Meta(extra_json_schema=words)]
+
+
+def _array(space: gym.Space[Any], kind: Any, as_arrays: bool) -> Translation:
     dtype = space.dtype
-    return Translation(
-        kind,
-        lambda value: np.array(value, dtype=dtype),
-        lambda value: np.asarray(value).tolist(),
-    )
+    noted = _noted(kind, {"x-space": type(space).__name__, "x-dtype": str(dtype)})
+    to_gym = functools.partial(np.array, dtype=dtype)
+    if not as_arrays or math.prod(space.shape or ()) <= _MOST_LISTED:
+        return Translation(noted, to_gym, _listed)
+    either = _noted(Any, codec.json_schema(noted))
+    return Translation(either, to_gym, functools.partial(np.asarray, dtype=dtype))
+
+
+def _listed(value: Any) -> Any:
+    return value.tolist() if type(value) is np.ndarray else np.asarray(value).tolist()
 
 
 def _array_type(low: Any, high: Any, number: type) -> Any:
