@@ -8,7 +8,8 @@ import functools
 import os
 
 from benchmarks.drives.exchange import Sample
-from benchmarks.figures import Bench, Figures, measure, ratio
+from benchmarks.figures import Bench, Figures, absent, measure, ratio
+from benchmarks.machine import has
 from benchmarks.processes import Running, loading
 
 __all__ = ["run_calls"]
@@ -16,6 +17,7 @@ __all__ = ["run_calls"]
 TIMES_FASTMCP = 100.0
 OURS = "ours"
 FASTMCP, SDK = "benchmarks.apps.fastmcp_tools", "benchmarks.apps.sdk_tools"
+PACKAGES = {FASTMCP: "fastmcp", SDK: "mcp"}
 CLIENTS = ("FastMCP, its client, legacy", "FastMCP, its client, modern")
 RIVALS = {
     CLIENTS[0]: (FASTMCP, "legacy"),
@@ -28,7 +30,8 @@ RIVALS = {
 
 
 def run_calls(seconds: float, rounds: int) -> list[Bench]:
-    contestants: dict[str, tuple[str, ...]] = {OURS: (), **RIVALS}
+    installed = {name: each for name, each in RIVALS.items() if has(PACKAGES[each[0]])}
+    contestants: dict[str, tuple[str, ...]] = {OURS: (), **installed}
     nowhere = Running(0, os.getpid())
     with contextlib.ExitStack() as stack:
         loads = {
@@ -38,7 +41,7 @@ def run_calls(seconds: float, rounds: int) -> list[Bench]:
         runs = {name: functools.partial(load.run, nowhere, seconds) for name, load in loads.items()}
         samples = measure(runs, rounds)
     figures = [Figures(name, [_rate(each) for each in taken]) for name, taken in samples.items()]
-    return [_judged(figures)]
+    return [_judged(figures + absent(name for name in RIVALS if name not in installed))]
 
 
 def _rate(sample: Sample) -> float:

@@ -9,12 +9,21 @@ import functools
 
 from benchmarks.figures import Bench, Figures, absent, core_rates, measure, rates, ratio
 from benchmarks.processes import loading, serving
-from benchmarks.servers import BARE, INLINE, THEIRS, THREADED, USUAL, original_servers, own_servers
+from benchmarks.servers import (
+    BARE,
+    INLINE,
+    PICOWS,
+    THEIRS,
+    THREADED,
+    USUAL,
+    original_servers,
+    own_servers,
+)
 
 __all__ = ["run_load"]
 
 CONNECTIONS = 32
-OF_BARE, TIMES_ORIGINAL = 0.8, 4.0
+OF_BARE, TIMES_ORIGINAL = 0.85, 4.5
 
 
 def run_load(seconds: float, rounds: int) -> list[Bench]:
@@ -41,6 +50,7 @@ def _judged(name: str, title: str, unit: str, figures: list[Figures]) -> Bench:
         ratio(bench, INLINE, [BARE], bar=OF_BARE),
         ratio(bench, INLINE, [USUAL], bar=TIMES_ORIGINAL),
         ratio(bench, INLINE, THEIRS),
+        ratio(bench, INLINE, [PICOWS]),
         ratio(bench, BARE, [USUAL]),
         ratio(bench, BARE, THEIRS),
         ratio(bench, THREADED, [USUAL]),

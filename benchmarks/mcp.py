@@ -9,8 +9,9 @@ import contextlib
 import functools
 
 from benchmarks.drives.wires import LEGACY, MODERN, REVISIONS, example
-from benchmarks.figures import Bench, Figures, core_rates, measure, rates, ratio
-from benchmarks.processes import FAST, Running, Server, loading, serving
+from benchmarks.figures import Bench, Figures, absent, core_rates, measure, rates, ratio
+from benchmarks.machine import has
+from benchmarks.processes import FAST, Running, loading, serving, uvicorn
 
 __all__ = ["run_mcp"]
 
@@ -39,11 +40,16 @@ ROWS = {
 }
 
 
+PACKAGES = {"fastmcp_tools": "fastmcp", "sdk_tools": "mcp"}
+"""What an app needs that is a rival's."""
+
+
 def run_mcp(seconds: float, rounds: int) -> list[Bench]:
+    rows = {row: each for row, each in ROWS.items() if has(*_needed(each[1]))}
     with contextlib.ExitStack() as stack:
         servers = {
-            app: stack.enter_context(serving(Server(f"benchmarks.apps.{app}", options=QUIET)))
-            for app in dict.fromkeys(app for _, app in ROWS.values())
+            app: stack.enter_context(serving(uvicorn(f"benchmarks.apps.{app}", options=QUIET)))
+            for app in dict.fromkeys(app for _, app in rows.values())
         }
         for ours, bare in zip(OURS, BARE, strict=True):
             _compare(ROWS[ours][0], servers[ROWS[ours][1]], servers[ROWS[bare][1]])
@@ -51,7 +57,7 @@ def run_mcp(seconds: float, rounds: int) -> list[Bench]:
         loads = {revision: stack.enter_context(drive(revision)) for revision in REVISIONS}
         runs = {
             row: functools.partial(loads[revision].run, servers[app], seconds)
-            for row, (revision, app) in ROWS.items()
+            for row, (revision, app) in rows.items()
         }
         samples = measure(runs, rounds)
     title = f"tools/call at {CONNECTIONS} connections, server on one core"
@@ -59,6 +65,10 @@ def run_mcp(seconds: float, rounds: int) -> list[Bench]:
         _judged("mcp", title, rates(samples)),
         _judged("mcp-core", f"{title}, by its time on the core", core_rates(samples)),
     ]
+
+
+def _needed(app: str) -> list[str]:
+    return [package for module, package in PACKAGES.items() if app.startswith(module)]
 
 
 def _compare(revision: str, ours: Running, bare: Running) -> None:
@@ -69,6 +79,8 @@ def _compare(revision: str, ours: Running, bare: Running) -> None:
 
 
 def _judged(name: str, title: str, figures: list[Figures]) -> Bench:
+    known = {each.name for each in figures}
+    figures += absent(each for each in ROWS if each not in known)
     bench = Bench(name, title, "calls/s", figures)
     for ours, bare in zip(OURS, BARE, strict=True):
         bench.ratios += [

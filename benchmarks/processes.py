@@ -7,26 +7,48 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from benchmarks.drives.exchange import Sample
 from benchmarks.machine import LOAD_CORE, ROOT, SERVER_CORE
 
-__all__ = ["FAST", "Load", "Running", "Server", "awake", "loading", "serving"]
+__all__ = [
+    "FAST",
+    "Load",
+    "Running",
+    "Server",
+    "awake",
+    "end",
+    "free_port",
+    "loading",
+    "module",
+    "serving",
+    "uvicorn",
+]
+
+T = TypeVar("T")
 
 FAST = ("--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio")
 START_SECONDS = 60.0
 
 
 class Server(NamedTuple):
-    """An app for uvicorn: which interpreter, which options; none are the defaults."""
+    """The command of a server, but for its port."""
 
-    app: str
-    python: str = sys.executable
-    options: tuple[str, ...] = FAST
+    command: tuple[str, ...]
+
+
+def uvicorn(app: str, python: str = sys.executable, options: tuple[str, ...] = FAST) -> Server:
+    """An app under uvicorn; no options are uvicorn's defaults."""
+    return Server((python, "-m", "uvicorn", app, *options))
+
+
+def module(name: str) -> Server:
+    """A module that is a server by itself."""
+    return Server((sys.executable, "-m", name))
 
 
 class Running(NamedTuple):
@@ -36,21 +58,22 @@ class Running(NamedTuple):
     process: int
 
 
-class Load:
+class Load(Generic[T]):
     """A load process: asked on standard input, it answers on standard output."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], found: type[T]) -> None:
         self._process = process
+        self._found = found
         assert process.stdin is not None
         assert process.stdout is not None
         self._asked, self._answered = process.stdin, process.stdout
         self._read()
 
-    def run(self, server: Running, seconds: float, core: int = LOAD_CORE) -> Sample:
-        os.sched_setaffinity(self._process.pid, {core})
+    def run(self, server: Running, seconds: float, cores: Collection[int] = (LOAD_CORE,)) -> T:
+        os.sched_setaffinity(self._process.pid, cores)
         self._asked.write(f"{server.port} {server.process} {seconds}\n".encode())
         self._asked.flush()
-        return msgspec.json.decode(self._read(), type=Sample)
+        return msgspec.json.decode(self._read(), type=self._found)
 
     def _read(self) -> bytes:
         line = self._answered.readline()
@@ -62,30 +85,32 @@ class Load:
 @contextlib.contextmanager
 def serving(server: Server) -> Iterator[Running]:
     """Run the server; gives it once it accepts connections."""
-    port = _free_port()
-    command = [server.python, "-m", "uvicorn", server.app, "--port", str(port), *server.options]
+    port = free_port()
+    command = [*server.command, "--port", str(port)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         os.sched_setaffinity(process.pid, {SERVER_CORE})
         try:
             if not _answers(process, port):
                 log.seek(0)
-                raise RuntimeError(f"{server.app} did not start:\n{log.read().decode()}")
+                raise RuntimeError(f"{' '.join(command)} did not start:\n{log.read().decode()}")
             yield Running(port, process.pid)
         finally:
-            _end(process)
+            end(process)
 
 
 @contextlib.contextmanager
-def loading(*arguments: str, python: str = sys.executable) -> Iterator[Load]:
-    """Run `python -m arguments`, a module of `benchmarks.drives`."""
+def loading(
+    *arguments: str, python: str = sys.executable, found: type[Any] = Sample
+) -> Iterator[Load[Any]]:
+    """Run `python -m arguments`, a module of `benchmarks.drives` that answers with a `found`."""
     process = subprocess.Popen(
         [python, "-m", *arguments], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
-        yield Load(process)
+        yield Load(process, found)
     finally:
-        _end(process)
+        end(process)
 
 
 @contextlib.contextmanager
@@ -95,12 +120,13 @@ def awake() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for core in (SERVER_CORE, LOAD_CORE):
             process = subprocess.Popen(command, cwd=ROOT)
-            stack.callback(_end, process)
+            stack.callback(end, process)
             os.sched_setaffinity(process.pid, {core})
         yield
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -116,10 +142,14 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process, by force if it does not go."""
     process.terminate()
     try:
         process.wait(timeout=5)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()

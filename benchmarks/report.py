@@ -1,7 +1,8 @@
-"""Tables for people, JSON for the record."""
+"""Tables for people, JSON for the record: a file for each command, measured in one run."""
 
+import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,33 +10,40 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import Bench, Ratio
+from benchmarks.machine import HOW_TO_INSTALL, MISSING, ROOT
 
-__all__ = ["missed", "save", "show_bench", "show_machine"]
+__all__ = ["RESULTS", "Record", "load", "missed", "rounded", "save", "show_bench", "show_machine"]
 
-HOW_TO_INSTALL = (
-    "OpenEnv is not installed, so its rows are left out. To have them:\n"
-    "  python -m venv .venv-openenv && .venv-openenv/bin/pip install openenv==0.10.0\n"
-    "or set OPENENV_ORIGINAL_PYTHON to an interpreter that has it."
-)
+RESULTS = ROOT / "benchmarks" / "results"
 WIDTH = 118
 _console = Console(width=WIDTH, highlight=False, markup=False)
+
+
+class Record(msgspec.Struct):
+    """One run: facts about the machine, length and number of rounds, and what came of it."""
+
+    machine: dict[str, str]
+    seconds: float
+    rounds: int
+    benches: list[Bench]
 
 
 def show_machine(facts: dict[str, str]) -> None:
     for name, fact in facts.items():
         _console.print(f"{name:>10}: {fact}")
-    if facts["original"] == "not installed":
-        _console.print(HOW_TO_INSTALL)
+    for name, fact in facts.items():
+        if fact == MISSING:
+            _console.print(f"To have the rows of {name}: {HOW_TO_INSTALL[name]}.")
 
 
 def show_bench(bench: Bench) -> None:
     table = Table("contestant", title=bench.title, title_justify="left", width=WIDTH)
-    for heading in (f"median {bench.unit}", "min", "max", "of a core, median"):
+    for heading in (f"median {bench.unit}", "min", "max"):
         table.add_column(heading, justify="right")
+    table.add_column("of a core, median", justify="right")
+    written = "{:,.0f}".format if bench.unit.endswith("/s") else "{:,.1f}".format
     for each in bench.figures:
-        table.add_row(
-            each.name, *_spread(each.values, ",.1f" if bench.unit == "ms" else ",.0f"), each.note
-        )
+        table.add_row(each.name, *_spread(each.values, written), each.note)
     _console.print(table)
     _console.print(_ratios(bench.ratios))
 
@@ -45,33 +53,45 @@ def _ratios(ratios: Sequence[Ratio]) -> Table:
     for heading in ("median", "min", "max", "bar", "verdict"):
         table.add_column(heading, justify="right")
     for each in ratios:
-        table.add_row(each.name, *_spread(each.values, ".3g"), _bar(each), each.verdict)
+        spread = _spread(each.values, rounded)
+        table.add_row(each.name, *spread, _bar(each), each.verdict)
     return table
 
 
 def _bar(ratio: Ratio) -> str:
     if ratio.bar is None:
         return ""
-    return f"{'at least' if ratio.at_least else 'under'} {ratio.bar:g}"
+    return f"{'at least' if ratio.at_least else 'at most'} {ratio.bar:,g}"
 
 
-def _spread(values: Sequence[float], form: str) -> list[str]:
+def _spread(values: Sequence[float], written: Callable[[float], str]) -> list[str]:
     if not values:
         return ["-", "-", "-"]
-    return [format(pick(values), form) for pick in (statistics.median, min, max)]
+    return [written(pick(values)) for pick in (statistics.median, min, max)]
 
 
-def missed(benches: Sequence[Bench]) -> list[str]:
+def rounded(value: float) -> str:
+    """Three digits that count, and no power of ten."""
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:,.{digits}f}"
+
+
+def missed(benches: Iterable[Bench]) -> list[str]:
     return [each.name for bench in benches for each in bench.ratios if each.verdict == "not met"]
 
 
-def save(path: Path, facts: dict[str, str], benches: Sequence[Bench]) -> None:
+def save(path: Path, record: Record) -> None:
+    """Verdicts and medians are written too, for whoever reads the file without this module."""
     path.parent.mkdir(exist_ok=True)
-    record = {"machine": facts, "benches": [_record(bench) for bench in benches]}
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    told = {**msgspec.structs.asdict(record), "benches": [_told(each) for each in record.benches]}
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
 
 
-def _record(bench: Bench) -> dict[str, object]:
+def load(path: Path) -> Record:
+    return msgspec.json.decode(path.read_bytes(), type=Record)
+
+
+def _told(bench: Bench) -> dict[str, object]:
     verdicts = [
         {**msgspec.structs.asdict(each), "median": _median(each.values), "verdict": each.verdict}
         for each in bench.ratios

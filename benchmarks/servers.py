@@ -5,14 +5,31 @@ kinder ones are shown beside it: its environment written with `step_async`, and 
 uvicorn options too. No bar is set against those: bare ASGI itself is only about twice the kindest.
 """
 
-from benchmarks.machine import original_python
-from benchmarks.processes import FAST, Server
+import sys
+from pathlib import Path
 
-__all__ = ["BARE", "INLINE", "THEIRS", "THREADED", "USUAL", "original_servers", "own_servers"]
+from benchmarks.machine import has, original_python
+from benchmarks.processes import Server, module, uvicorn
+
+__all__ = [
+    "BARE",
+    "INLINE",
+    "PICOWS",
+    "THEIRS",
+    "THREADED",
+    "USUAL",
+    "original",
+    "original_servers",
+    "own_servers",
+    "served",
+]
 
 BARE, INLINE, THREADED = "bare ASGI", "ours, inline", "ours, threaded"
+PICOWS = "bare picows"
 USUAL = "OpenEnv"
 THEIRS = (USUAL, "OpenEnv, async def", "OpenEnv, async def, our uvicorn options")
+
+CAPACITY = "20000"
 
 # Plain `uvicorn app:app` among what `pip install openenv` brings: no uvloop, no httptools. Named,
 # so that an interpreter which happens to have them measures the same.
@@ -21,11 +38,18 @@ _AS_INSTALLED = ("--loop", "asyncio", "--http", "h11")
 
 def own_servers() -> dict[str, Server]:
     return {
-        INLINE: Server("benchmarks.apps.ours:inline_app"),
-        BARE: Server("benchmarks.apps.bare:app"),
-        "ours, async def": Server("benchmarks.apps.ours:async_app"),
-        THREADED: Server("benchmarks.apps.ours:threaded_app"),
+        INLINE: uvicorn("benchmarks.apps.ours:inline_app"),
+        BARE: uvicorn("benchmarks.apps.bare:app"),
+        PICOWS: module("benchmarks.apps.bare_picows"),
+        "ours, async def": uvicorn("benchmarks.apps.ours:async_app"),
+        THREADED: uvicorn("benchmarks.apps.ours:threaded_app"),
     }
+
+
+def served(target: str) -> Server:
+    """An environment of ours as its users run it."""
+    program = str(Path(sys.executable).parent / "openenv-lite")
+    return Server((program, "serve", target, "--max-concurrent-envs", CAPACITY))
 
 
 def original_servers() -> dict[str, Server]:
@@ -33,10 +57,16 @@ def original_servers() -> dict[str, Server]:
     python = original_python()
     if python is None:
         return {}
-    ordinary, kinder = "benchmarks.original.app:sync_app", "benchmarks.original.app:async_app"
-    servers = (
-        Server(ordinary, python, _AS_INSTALLED),
-        Server(kinder, python, _AS_INSTALLED),
-        Server(kinder, python, FAST),
-    )
-    return dict(zip(THEIRS, servers, strict=True))
+    kinder = "benchmarks.original.app:async_app"
+    servers = [uvicorn(kinder, python, _AS_INSTALLED)]
+    if has("uvloop", "httptools", python=python):
+        servers.append(uvicorn(kinder, python))
+    return original("sync_app") | dict(zip(THEIRS[1:], servers, strict=False))
+
+
+def original(app: str) -> dict[str, Server]:
+    """An app of `benchmarks.original.app` as OpenEnv's users run it; empty if not installed."""
+    python = original_python()
+    if python is None:
+        return {}
+    return {USUAL: uvicorn(f"benchmarks.original.app:{app}", python, _AS_INSTALLED)}

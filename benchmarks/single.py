@@ -8,18 +8,21 @@ import contextlib
 import functools
 from collections.abc import Mapping
 
-from benchmarks.figures import Bench, absent, measure, rates, ratio
+from benchmarks.drives.exchange import Sample
+from benchmarks.figures import Bench, Ratio, absent, latencies, measure, rates, ratio, tail
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, original_python
 from benchmarks.processes import Load, Running, awake, loading, serving
-from benchmarks.servers import BARE, INLINE, THEIRS, original_servers, own_servers
+from benchmarks.servers import BARE, INLINE, THEIRS, USUAL, original_servers, own_servers
 
 __all__ = ["run_single"]
 
-TIMES_ORIGINAL = 3.0
+TIMES_ORIGINAL, OF_LIMIT, TAIL = 4.0, 0.85, 2.0
 LIMIT = "raw socket, bare ASGI"
 MANNERS = ("async", "sync")
+OURS = tuple(f"our {manner} client" for manner in MANNERS)
 
-Pairs = Mapping[str, tuple[Load, Running]]
+Pairs = Mapping[str, tuple[Load[Sample], Running]]
+Samples = Mapping[str, list[Sample]]
 
 
 def run_single(seconds: float, rounds: int) -> list[Bench]:
@@ -28,30 +31,49 @@ def run_single(seconds: float, rounds: int) -> list[Bench]:
         one = _measured(pairs, SERVER_CORE, seconds, rounds)
         with awake():
             two = _measured(pairs, LOAD_CORE, seconds, rounds)
-    one.name, one.title = "single-one-core", "One connection, client and server on one core"
-    two.name, two.title = "single-two-cores", "One connection, client and server on a core each"
-    return [one, two]
+    title = "One connection, client and server on"
+    return [
+        _rates("single-one-core", f"{title} one core", one),
+        _rates("single-two-cores", f"{title} a core each", two),
+        _latencies("latency", f"{title} a core each: time of a step", two),
+    ]
 
 
-def _measured(pairs: Pairs, core: int, seconds: float, rounds: int) -> Bench:
+def _measured(pairs: Pairs, core: int, seconds: float, rounds: int) -> Samples:
     runs = {
-        name: functools.partial(load.run, server, seconds, core)
+        name: functools.partial(load.run, server, seconds, [core])
         for name, (load, server) in pairs.items()
     }
-    figures = rates(measure(runs, rounds))
+    return measure(runs, rounds)
+
+
+def _rates(name: str, title: str, samples: Samples) -> Bench:
     wanted = [_name(server, manner) for manner in MANNERS for server in THEIRS]
-    figures += absent(name for name in wanted if name not in pairs)
-    bench = Bench("", "", "steps/s", figures)
-    for manner in MANNERS:
+    figures = rates(samples) + absent(each for each in wanted if each not in samples)
+    bench = Bench(name, title, "steps/s", figures)
+    for ours, manner in zip(OURS, MANNERS, strict=True):
         rivals = [_name(server, manner) for server in THEIRS]
-        usual = rivals[:1]
-        ours = f"our {manner} client"
-        bench.ratios += [
-            ratio(bench, ours, usual, bar=TIMES_ORIGINAL),
-            ratio(bench, ours, rivals),
-            ratio(bench, LIMIT, usual),
-            ratio(bench, LIMIT, rivals),
-        ]
+        bench.ratios += _judged(bench, ours, rivals[:1], rivals)
+    return bench
+
+
+def _judged(bench: Bench, ours: str, usual: list[str], rivals: list[str]) -> list[Ratio]:
+    return [
+        ratio(bench, ours, usual, bar=TIMES_ORIGINAL),
+        ratio(bench, ours, [LIMIT], bar=OF_LIMIT),
+        ratio(bench, ours, rivals),
+        ratio(bench, LIMIT, usual),
+        ratio(bench, LIMIT, rivals),
+    ]
+
+
+def _latencies(name: str, title: str, samples: Samples) -> Bench:
+    shown = [*OURS, LIMIT, *(_name(USUAL, manner) for manner in MANNERS)]
+    figures = latencies({each: samples[each] for each in shown if each in samples})
+    bench = Bench(name, title, "\N{MICRO SIGN}s", figures)
+    bench.ratios = [
+        ratio(bench, tail(each, 99), [tail(each, 50)], bar=TAIL, at_least=False) for each in OURS
+    ]
     return bench
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["app"]
+__all__ = ["app", "reply"]
 
 
 class Reset(msgspec.Struct, tag_field="type", tag="reset"):
@@ -44,11 +44,11 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await receive()
     await send({"type": "websocket.accept"})
     while (event := await receive())["type"] == "websocket.receive":
-        await send({"type": "websocket.send", "text": reply(event["text"])})
+        await send({"type": "websocket.send", "text": reply(event["text"]).decode()})
 
 
-def reply(text: str) -> str:
+def reply(text: str | memoryview) -> bytes:
     message = decode(text)
     echoed = message.data.message if isinstance(message, Step) else ""
     observation = EchoObservation({}, echoed, len(echoed))
-    return encode(Reply(Result(observation, float(len(echoed)), False))).decode()
+    return encode(Reply(Result(observation, float(len(echoed)), False)))

@@ -1,8 +1,20 @@
-"""The echo environment on our server, in the three ways a step can be run."""
+"""The echo environment on our server, in the three ways a step can be run, and a slow one."""
+
+import time
 
 from openenv_lite import Action, Environment, Observation, State, create_app
 
-__all__ = ["async_app", "inline_app", "threaded_app"]
+__all__ = [
+    "EchoAction",
+    "EchoObservation",
+    "Inline",
+    "async_app",
+    "inline_app",
+    "sleeping_app",
+    "threaded_app",
+]
+
+CAPACITY, STEP_SECONDS = 20_000, 0.01
 
 
 class EchoAction(Action):
@@ -33,6 +45,12 @@ class Threaded(Inline):
     BLOCKING = True
 
 
+class Sleeping(Threaded):
+    def step(self, action: EchoAction) -> EchoObservation:
+        time.sleep(STEP_SECONDS)
+        return echo(action.message)
+
+
 class Async(Environment[EchoAction, EchoObservation, State]):
     SUPPORTS_CONCURRENT_SESSIONS = True
 
@@ -45,6 +63,7 @@ class Async(Environment[EchoAction, EchoObservation, State]):
         return echo(action.message)
 
 
-inline_app = create_app(Inline, max_concurrent_envs=64)
-threaded_app = create_app(Threaded, max_concurrent_envs=64)
-async_app = create_app(Async, max_concurrent_envs=64)
+inline_app = create_app(Inline, max_concurrent_envs=CAPACITY)
+threaded_app = create_app(Threaded, max_concurrent_envs=CAPACITY)
+sleeping_app = create_app(Sleeping, max_concurrent_envs=CAPACITY)
+async_app = create_app(Async, max_concurrent_envs=CAPACITY)

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from benchmarks.apps.our_tools import Echo
-from benchmarks.drives.exchange import Sample, Target, count_async, obey
+from benchmarks.drives.exchange import Sample, Target, count_async, messages, obey
 
 __all__: list[str] = []
 
@@ -26,7 +26,7 @@ async def run_ours(target: Target) -> Sample:
         result = await environment.call_tool("echo", {"message": message})
         check(message, result["content"][0]["text"], result["structured_content"])
 
-    return await count_async(call, target)
+    return await count_async(call, messages(0), target)
 
 
 async def run_rival(target: Target, module: str, manner: str) -> Sample:
@@ -36,7 +36,7 @@ async def run_rival(target: Target, module: str, manner: str) -> Sample:
             result = await caller.call_tool("echo", {"message": message})
             check(message, result.content[0].text, result.structured_content)
 
-        return await count_async(call, target)
+        return await count_async(call, messages(0), target)
 
 
 def main(*arguments: str) -> None:

@@ -8,7 +8,7 @@ import importlib
 import sys
 from typing import Any
 
-from benchmarks.drives.exchange import Sample, Target, check, count, count_async, obey
+from benchmarks.drives.exchange import Sample, Target, check, count, count_async, messages, obey
 
 __all__: list[str] = []
 
@@ -21,7 +21,7 @@ async def run_async(client: Any, target: Target) -> Sample:
             result = await client.step({"message": message})
             check(message, result.observation, result.reward)
 
-        return await count_async(step, target)
+        return await count_async(step, messages(0), target)
 
 
 def run_sync(client: Any, target: Target) -> Sample:
@@ -32,7 +32,7 @@ def run_sync(client: Any, target: Target) -> Sample:
             result = client.step({"message": message})
             check(message, result.observation, result.reward)
 
-        return count(step, target)
+        return count(step, messages(0), target)
 
 
 def main(module: str, manner: str) -> None:

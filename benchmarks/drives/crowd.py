@@ -23,7 +23,7 @@ from benchmarks.drives.exchange import (
     watch,
 )
 
-__all__: list[str] = []
+__all__ = ["Connection"]
 
 WARM_UP_SECONDS = 0.3
 
@@ -50,6 +50,9 @@ class Connection(WSListener):
         if self._asked and self._known.get(self._asked) != reply:
             self._learn(reply)
         self.steps += 1
+        self._ask(transport)
+
+    def _ask(self, transport: WSTransport) -> None:
         self._asked = next(self._turns)
         transport.send(WSMsgType.TEXT, self._frames[self._asked])
 

@@ -4,15 +4,17 @@ Standard library only: it also runs under the original's interpreter.
 """
 
 import asyncio
+import itertools
 import json
 import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 __all__ = [
+    "PERCENTILES",
     "Sample",
     "Target",
     "Window",
@@ -21,12 +23,16 @@ __all__ = [
     "count_async",
     "messages",
     "obey",
+    "percentiles",
     "reset_message",
     "step_message",
     "watch",
 ]
 
-WARM_UP_STEPS = 200
+T = TypeVar("T")
+
+PERCENTILES = (10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
+WARM_UP_SECONDS = 0.2
 
 
 class Target(NamedTuple):
@@ -38,12 +44,16 @@ class Target(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Steps in a window of `seconds`, and the processor seconds that load and server used."""
+    """Steps in a window of `seconds`, and the processor seconds that load and server used.
+
+    `latencies` are the `PERCENTILES` of the time that a call took, in seconds, where it was taken.
+    """
 
     steps: int
     seconds: float
     load_cpu: float
     server_cpu: float
+    latencies: tuple[float, ...] = ()
 
 
 class ClosedLoop(Protocol):
@@ -59,15 +69,19 @@ class Window:
     def __init__(self, server: int) -> None:
         self._server = server
         self._load_cpu, self._server_cpu = time.process_time(), _cpu_seconds(server)
-        self._began = time.perf_counter()
+        self.began = time.perf_counter()
 
-    def elapsed(self) -> float:
-        return time.perf_counter() - self._began
-
-    def sample(self, steps: int) -> Sample:
-        elapsed = self.elapsed()
+    def sample(self, steps: int, times: Sequence[float] = ()) -> Sample:
+        elapsed = time.perf_counter() - self.began
         load_cpu = time.process_time() - self._load_cpu
-        return Sample(steps, elapsed, load_cpu, _cpu_seconds(self._server) - self._server_cpu)
+        server_cpu = _cpu_seconds(self._server) - self._server_cpu
+        return Sample(steps, elapsed, load_cpu, server_cpu, percentiles(times))
+
+
+def percentiles(times: Sequence[float]) -> tuple[float, ...]:
+    """The `PERCENTILES`, each a time that was taken; none of none."""
+    ordered = sorted(times)
+    return tuple(ordered[int(len(ordered) * each / 100)] for each in PERCENTILES if ordered)
 
 
 def _cpu_seconds(process: int) -> float:
@@ -97,26 +111,40 @@ def check(message: str, observation: dict[str, Any], reward: Any) -> None:
         raise ValueError(f"{message!r} was answered with {told}")
 
 
-def count(step: Callable[[str], None], target: Target) -> Sample:
-    texts = messages(0)
-    for number in range(WARM_UP_STEPS):
-        step(texts[number % 16])
-    steps, window = 0, Window(target.server)
-    while window.elapsed() < target.seconds:
-        step(texts[steps % 16])
-        steps += 1
-    return window.sample(steps)
+def count(
+    call: Callable[[T], object], turns: Sequence[T], target: Target, lanes: int = 1
+) -> Sample:
+    """Call with each of the turns over and over; a call makes a step in each of the lanes."""
+    circle = itertools.cycle(turns)
+    warm = time.perf_counter() + WARM_UP_SECONDS
+    while time.perf_counter() < warm:
+        call(next(circle))
+    times: list[float] = []
+    window = Window(target.server)
+    moment, end = window.began, window.began + target.seconds
+    while moment < end:
+        call(next(circle))
+        before, moment = moment, time.perf_counter()
+        times.append(moment - before)
+    return window.sample(lanes * len(times), times)
 
 
-async def count_async(step: Callable[[str], Awaitable[None]], target: Target) -> Sample:
-    texts = messages(0)
-    for number in range(WARM_UP_STEPS):
-        await step(texts[number % 16])
-    steps, window = 0, Window(target.server)
-    while window.elapsed() < target.seconds:
-        await step(texts[steps % 16])
-        steps += 1
-    return window.sample(steps)
+async def count_async(
+    call: Callable[[T], Awaitable[object]], turns: Sequence[T], target: Target, lanes: int = 1
+) -> Sample:
+    """As `count`."""
+    circle = itertools.cycle(turns)
+    warm = time.perf_counter() + WARM_UP_SECONDS
+    while time.perf_counter() < warm:
+        await call(next(circle))
+    times: list[float] = []
+    window = Window(target.server)
+    moment, end = window.began, window.began + target.seconds
+    while moment < end:
+        await call(next(circle))
+        before, moment = moment, time.perf_counter()
+        times.append(moment - before)
+    return window.sample(lanes * len(times), times)
 
 
 async def watch(connections: Sequence[ClosedLoop], target: Target) -> Sample:
@@ -132,8 +160,8 @@ async def watch(connections: Sequence[ClosedLoop], target: Target) -> Sample:
     return sample
 
 
-def obey(run: Callable[[Target], Sample]) -> None:
-    """Say ready, then answer each line `port pid seconds` on standard input with a sample."""
+def obey(run: Callable[[Target], Any]) -> None:
+    """Say ready, then answer each line `port pid seconds` on standard input with what was found."""
     print("ready", flush=True)
     for line in sys.stdin:
         port, server, seconds = line.split()

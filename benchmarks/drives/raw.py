@@ -10,43 +10,45 @@ from benchmarks.drives.exchange import (
     Target,
     check,
     count,
+    messages,
     obey,
     reset_message,
     step_message,
 )
 
-__all__: list[str] = []
+__all__ = ["BINARY", "TEXT", "connect", "framed", "payload_of"]
 
 HANDSHAKE = (
     "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{}\r\n"
 )
-TEXT, MASKED, TWO_BYTE_LENGTH = 0x81, 0x80, 126
+TEXT, BINARY, MASKED, TWO_BYTE_LENGTH = 0x81, 0x82, 0x80, 126
 
 
 @functools.lru_cache(maxsize=64)
-def text_frame(payload: bytes) -> bytes:
-    """A masked text frame of at most 125 bytes."""
+def framed(payload: bytes, kind: int = TEXT) -> bytes:
+    """A masked frame of at most 125 bytes."""
     mask = os.urandom(4)
     assert len(payload) < TWO_BYTE_LENGTH
     masked = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
-    return bytes([TEXT, MASKED | len(payload)]) + mask + masked
+    return bytes([kind, MASKED | len(payload)]) + mask + masked
 
 
-def payload_of(frame: bytes) -> bytes:
-    """The payload of exactly one unmasked text frame."""
+def payload_of(frame: bytes, kind: int = TEXT) -> bytes:
+    """The payload of exactly one unmasked frame."""
     start = 4 if frame[1] == TWO_BYTE_LENGTH else 2
     length = int.from_bytes(frame[2:4], "big") if start > 2 else frame[1]
-    if frame[0] != TEXT or len(frame) != start + length:
-        raise ValueError(f"Not one whole text frame: {frame!r}")
+    if frame[0] != kind or len(frame) != start + length:
+        raise ValueError(f"Not one whole frame: {frame!r}")
     return frame[start:]
 
 
-def connect(address: str) -> socket.socket:
+def connect(address: str, header: str = "") -> socket.socket:
+    """A WebSocket; `header` is a whole further line of the handshake."""
     host, _, port = address.partition(":")
     connection = socket.create_connection((host, int(port)), timeout=10)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.sendall(HANDSHAKE.format(address).encode())
+    connection.sendall(HANDSHAKE.format(address, header).encode())
     if not connection.recv(4096).startswith(b"HTTP/1.1 101"):
         raise ConnectionError("The server refused the WebSocket")
     return connection
@@ -56,7 +58,7 @@ def run(target: Target) -> Sample:
     with connect(target.address) as connection:
 
         def ask(message: bytes) -> dict[str, object]:
-            connection.sendall(text_frame(message))
+            connection.sendall(framed(message))
             data: dict[str, object] = json.loads(payload_of(connection.recv(65536)))["data"]
             return data
 
@@ -67,7 +69,7 @@ def run(target: Target) -> Sample:
             check(message, observation, data["reward"])
 
         ask(reset_message())
-        return count(step, target)
+        return count(step, messages(0), target)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
 """The same echo environment on OpenEnv's own server; runs under the original's interpreter."""
 
+import time
+
 from openenv.core.env_server import Action, Environment, Observation, State, create_app
 
-__all__ = ["async_app", "sync_app"]
+__all__ = ["async_app", "sleeping_app", "sync_app"]
+
+CAPACITY, STEP_SECONDS = 20_000, 0.01
 
 
 class EchoAction(Action):
@@ -32,6 +36,12 @@ class Sync(Environment[EchoAction, EchoObservation, State]):
         return State()
 
 
+class Sleeping(Sync):
+    def step(self, action: EchoAction) -> EchoObservation:
+        time.sleep(STEP_SECONDS)
+        return echo(action.message)
+
+
 class Async(Sync):
     async def reset_async(
         self, seed: int | None = None, episode_id: str | None = None
@@ -44,9 +54,10 @@ class Async(Sync):
 
 def served(environment: type[Environment]):
     return create_app(
-        environment, EchoAction, EchoObservation, env_name="echo", max_concurrent_envs=64
+        environment, EchoAction, EchoObservation, env_name="echo", max_concurrent_envs=CAPACITY
     )
 
 
 sync_app = served(Sync)
+sleeping_app = served(Sleeping)
 async_app = served(Async)

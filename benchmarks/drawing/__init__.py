@@ -1,0 +1,1 @@
+"""Line charts as SVG: text in, text out, the same each time."""

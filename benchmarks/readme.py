@@ -1,0 +1,100 @@
+"""The README's section on performance, from saved results: `python -m benchmarks.readme`.
+
+Redraws the plots too, so that what the page shows is always what `results/` holds.
+"""
+
+import re
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.benches import BENCHES
+from benchmarks.figures import Bench, Ratio
+from benchmarks.machine import MISSING, ROOT
+from benchmarks.plots import PLOTS, draw
+from benchmarks.report import RESULTS, Record, load, rounded
+
+__all__ = ["main", "records", "section", "with_section"]
+
+BEGIN, END = "<!-- performance, by python -m benchmarks.readme -->", "<!-- end of performance -->"
+OPENING = """\
+What is compared runs in the same minutes on the same machine: each contestant in turn, round after
+round, client and server on a core each, every reply checked. A ratio is taken within a round; shown
+are its median and range. Absolute figures belong to one machine and are not promised. OpenEnv is
+0.10.0 as its users run it; where it is called tuned, its environment is `async def` and it has our
+uvicorn options.
+"""
+HEADING = "| what | ratio | median | range | wanted | |\n|---|---|---|---|---|---|"
+TOLD_ELSEWHERE = ("load-core", "mcp-core", "single-one-core")
+"""Benches that tell the same in another way; their figures are saved, and not on the page."""
+
+
+def main() -> None:
+    found = records()
+    for record in found.values():
+        draw(RESULTS, record.benches)
+    page = ROOT / "README.md"
+    page.write_text(with_section(page.read_text(), section(found)))
+
+
+def records(folder: Path = RESULTS) -> dict[str, Record]:
+    """What is saved, by command."""
+    paths = {name: folder / f"{name}.json" for name in BENCHES}
+    return {name: load(path) for name, path in paths.items() if path.exists()}
+
+
+def with_section(page: str, text: str) -> str:
+    """The page with the text between its two markers.
+
+    Raises:
+        ValueError: The page lacks a marker.
+    """
+    parts = re.fullmatch(f"(.*{BEGIN}\n).*({END}.*)", page, re.DOTALL)
+    if parts is None:
+        raise ValueError(f"The page has no lines {BEGIN} and {END}")
+    return parts[1] + text + parts[2]
+
+
+def section(found: Mapping[str, Record]) -> str:
+    """Plots, the table of what has a bar, and what it was measured on."""
+    benches = [bench for record in found.values() for bench in record.benches]
+    return "\n".join([OPENING, *_images(benches), *_table(benches), "", *_machines(found), ""])
+
+
+def _images(benches: Sequence[Bench]) -> Iterator[str]:
+    drawn = {bench.name for bench in benches}
+    for name, plot in PLOTS.items():
+        if name in drawn:
+            yield f"![{plot.title}](benchmarks/results/{name}.svg)\n"
+
+
+def _table(benches: Sequence[Bench]) -> Iterator[str]:
+    yield HEADING
+    for bench in benches:
+        judged = [each for each in bench.ratios if each.bar is not None]
+        shown = [] if bench.name in TOLD_ELSEWHERE else judged
+        for title, ratio in zip([bench.title, *[""] * len(shown)], shown, strict=False):
+            yield f"| {' | '.join([title, *_cells(ratio)])} |"
+
+
+def _cells(ratio: Ratio) -> list[str]:
+    wanted = f"{'at least' if ratio.at_least else 'at most'} {ratio.bar:,g}"
+    if not ratio.values:
+        return [ratio.name, "", "", wanted, ratio.verdict]
+    middle, low, high = (rounded(pick(ratio.values)) for pick in (statistics.median, min, max))
+    return [ratio.name, f"**{middle}**", f"{low} to {high}", wanted, ratio.verdict]
+
+
+def _machines(found: Mapping[str, Record]) -> Iterator[str]:
+    """A paragraph for each machine and commit, with the commands that ran there."""
+    runs: dict[tuple[str, ...], list[str]] = {}
+    for name, record in found.items():
+        facts = *record.machine.values(), f"{record.rounds} rounds of {record.seconds:g} s"
+        runs.setdefault(facts, []).append(f"`{name}`")
+    for (processor, system, commit, ours, *rivals, effort), names in runs.items():
+        versions = "; ".join(each for each in (ours, *rivals) if each != MISSING)
+        yield f"{', '.join(names)}: {processor}; {system}; commit {commit}; {effort}. {versions}.\n"
+
+
+if __name__ == "__main__":
+    main()
