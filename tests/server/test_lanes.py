@@ -317,14 +317,12 @@ async def test_a_batch_that_holds_the_loop_is_played_in_stretches_and_in_order(
 
     async with Speaker(served(Working, max_concurrent_envs=64), form) as peer:
         await opened(peer, 64)
-        longest = 0.0
-        loop = asyncio.get_running_loop()
+        turns = 0
         peer.post(adding(*[1] * 64, identity=1), ReadState(id=2), adding(*[1] * 64, identity=3))
         while peer.order != [1, 2, 3]:
-            began = loop.time()
             await asyncio.sleep(0)
-            longest = max(longest, loop.time() - began)
-        assert longest < 0.05
+            turns += 1
+        assert turns > 10  # where nobody gives way it is one for each request
         assert totals(await peer.reply(1)) == [1] * 64
         assert {each["step_count"] for each in (await peer.reply(2)).states} == {1}
         assert totals(await peer.reply(3)) == [2] * 64

@@ -194,13 +194,10 @@ def test_a_thousand_steps_of_a_millisecond_let_others_be_served() -> None:
         client.want(Reset(id=2))
         client.post(adding(*[1] * count, identity=3))
         batch = others.submit(client.hear)
-        waits = []
+        served = 0
         while not batch.done():
-            began = time.perf_counter()
             scalar.send('{"type": "state"}')
             scalar.recv(timeout=10)
-            waits.append(time.perf_counter() - began)
+            served += 1
         assert totals(batch.result()) == [1] * count
-    # The client's threads want the interpreter too, and the machine may be busy: no milliseconds.
-    assert len(waits) > 8
-    assert max(waits) < sum(waits) / 4
+    assert served > 20  # of a second's work; where nobody gives way it is one or two
