@@ -244,9 +244,11 @@ class Vector:
 
     def _track(self, request: int, tasks: Collection[asyncio.Task[Any]]) -> None:
         """Remember what is under way, so that it can be cancelled, until it is not any more."""
+        if tasks:
+            self._under_way.setdefault(request, set()).update(tasks)
+        forget = functools.partial(self._forget, request)
         for task in tasks:
-            self._under_way.setdefault(request, set()).add(task)
-            task.add_done_callback(functools.partial(self._forget, request))
+            task.add_done_callback(forget)
 
     def _forget(self, request: int, task: asyncio.Task[Any]) -> None:
         left = self._under_way[request]
@@ -296,8 +298,9 @@ async def _told(refusal: OpenEnvError) -> Outcome:
 
 
 async def _outcomes_of(tasks: dict[int, asyncio.Task[Any]]) -> list[tuple[int, Any]]:
-    if tasks:
-        await asyncio.wait(tasks.values())
+    for task in tasks.values():
+        if not task.done():  # which most are, once the first of them is
+            await asyncio.wait({task})
     return [(lane, _outcome_of(task)) for lane, task in tasks.items()]
 
 
