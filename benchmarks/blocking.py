@@ -9,7 +9,7 @@ import functools
 
 from benchmarks.drives.exchange import Sample
 from benchmarks.figures import Bench, Figures, Ratio, absent, measure, rates, ratio
-from benchmarks.processes import loading, serving, uvicorn
+from benchmarks.processes import awake, loading, serving, uvicorn
 from benchmarks.servers import THREADED, USUAL, original, own_servers
 
 __all__ = ["run_blocking"]
@@ -43,6 +43,7 @@ def _trivial(seconds: float, rounds: int) -> Bench:
 def _sleeping(seconds: float, rounds: int) -> Bench:
     theirs = original("sleeping_app")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(awake())
         ours = stack.enter_context(serving(uvicorn("benchmarks.apps.ours:sleeping_app")))
         crowd = stack.enter_context(loading("benchmarks.drives.crowd", str(LANES)))
         words = "benchmarks.drives.lanes", "msgpack", str(LANES), "async"

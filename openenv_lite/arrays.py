@@ -53,5 +53,5 @@ def unpacked(number: int, data: memoryview) -> Any:
         return numpy.frombuffer(parts.data, parts.typestr).reshape(parts.shape)
     except ImportError:
         raise ValueError("arrays need NumPy here: install it, or send lists") from None
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"no array of numbers: {error}") from None

@@ -69,6 +69,11 @@ class Life:
         """Whether the environment exists and takes calls."""
         return self.phase is not CLOSED
 
+    @property
+    def is_threaded(self) -> bool:
+        """Whether plain methods run on a thread, where nobody can stop them."""
+        return self._blueprint.threaded
+
     async def open(self) -> None:
         """Build the environment.
 

@@ -274,7 +274,7 @@ class Pool:
 
         Raises:
             SessionAttachedError: Another one holds it.
-            UnknownSessionError, SessionError: As `get`.
+            UnknownSessionError, SessionError: As `touch`.
         """
         lease = self._find(session_id, mode, principal)
         if lease.holder is not None and not lease.is_sockets_own:

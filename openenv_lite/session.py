@@ -143,12 +143,12 @@ class Session(Life):
         Nothing is awaited, so no other call can come between and no turn need be taken.
         """
         began = perf_counter()
-        result = self.step_watched(action, options)
+        result = self.step_untimed(action, options)
         if perf_counter() - began > SLOW_CALL_S:
             self.report_slow("step", perf_counter() - began)
         return result
 
-    def step_watched(
+    def step_untimed(
         self, action: Any, options: Mapping[str, Any] = _NO_OPTIONS
     ) -> StepResult[Any]:
         """As `step_inline`, for callers who watch the time of many steps: see `report_slow`."""

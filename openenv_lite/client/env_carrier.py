@@ -64,14 +64,18 @@ class AsyncEnvs:
 
         Inline classes are stepped at once, so what awaits an answer holds up all that follow.
         """
-        if self.is_inline and self.is_busy and not isinstance(request, Cancel):
-            self._follow(self._answer_after([*self._under_way], request))
+        if isinstance(request, Cancel):
+            self._vector.cancel(request.id)
             return
-        answer = self._answer(request)
+        frame = self._words.encode(request)
+        if self.is_inline and self.is_busy:
+            self._follow(self._answer_after([*self._under_way], request.id, frame))
+            return
+        answer = self._answer(request.id, frame)
         if asyncio.iscoroutine(answer):
             task = self._follow(self._tell_later(request.id, answer))
             task.add_done_callback(lambda _: answer.close())  # it may not have begun
-        elif answer is not None:
+        else:
             self._tell(answer)
 
     async def close(self) -> None:
@@ -81,17 +85,14 @@ class AsyncEnvs:
             task.cancel()
         if self._under_way:
             await asyncio.wait(self._under_way)
-        await self._vector.leases.close_all()
         await self._pool.aclose()
 
-    def _answer(self, request: Any) -> Any:
-        """The reply, or the coroutine that gives it; a `Cancel` has none."""
+    def _answer(self, request: int, frame: bytes) -> Any:
+        """The reply, or the coroutine that gives it."""
         try:
-            if isinstance(request, Cancel):
-                return self._vector.cancel(request.id)
-            return self._vector.answer(self._decode(self._words.encode(request)))
+            return self._vector.answer(self._decode(frame))
         except Exception as error:  # noqa: BLE001  the reply tells it
-            return self._refusal(request.id, error)
+            return self._refusal(request, error)
 
     def _follow(self, telling: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(telling)
@@ -99,11 +100,13 @@ class AsyncEnvs:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    async def _answer_after(self, before: list[asyncio.Task[None]], request: Any) -> None:
+    async def _answer_after(
+        self, before: list[asyncio.Task[None]], request: int, frame: bytes
+    ) -> None:
         await asyncio.wait(before)
-        answer = self._answer(request)
+        answer = self._answer(request, frame)
         if asyncio.iscoroutine(answer):
-            await self._tell_later(request.id, answer)
+            await self._tell_later(request, answer)
         else:
             self._tell(answer)
 

@@ -123,7 +123,11 @@ class SyncVectorEnvClient(Generic[ActT, ObsT, StateT]):
         """A request whose reply is left to `recv`."""
         carrier = self._connection(beginning)
         self._exchange.post(request)
-        carrier.send(request)
+        try:
+            carrier.send(request)
+        except Exception:
+            self._exchange.unpost(request.id)
+            raise
 
     def _call(self, request: Any, beginning: bool = False) -> Any:
         """One request and its reply."""

@@ -135,9 +135,7 @@ class VectorEnvClient(Typed[ActT, ObsT, StateT]):
             RequestError: Nothing was sent.
         """
         asked = self._exchange.receive()
-        if asked is not None:
-            await self._post(asked)
-        request = self._exchange.next_posted()
+        request = self._exchange.next_posted() if asked is None else await self._claim(asked)
         try:
             await self._arrival(request)
         except BaseException:
@@ -182,11 +180,23 @@ class VectorEnvClient(Typed[ActT, ObsT, StateT]):
                 await self._arrival(farewell.id, CLOSE_WAIT_S)
         self._exchange.give_up(farewell.id)
 
+    async def _claim(self, request: Any) -> int:
+        """Ask for what this very call will take; another one asks for itself."""
+        carrier = await self._connection()
+        self._exchange.sent(request)
+        await carrier.send(request)
+        number: int = request.id
+        return number
+
     async def _post(self, request: Any, beginning: bool = False) -> None:
         """A request whose reply is left to `recv`."""
         carrier = await self._connection(beginning)
         self._exchange.post(request)
-        await carrier.send(request)
+        try:
+            await carrier.send(request)
+        except Exception:
+            self._exchange.unpost(request.id)
+            raise
 
     async def _call(self, request: Any, beginning: bool = False) -> Any:
         """One request and its reply."""
@@ -259,6 +269,8 @@ class VectorEnvClient(Typed[ActT, ObsT, StateT]):
                 self._hear, lambda loss: self._lose(carrier, loss), self._exchange.known_session
             )
             self._exchange.opened(request, await self._ask(carrier, request))
+            if carrier in self._lost:  # it broke in the very breath in which it opened
+                return await self._opened(beginning)
         except BaseException as error:
             await carrier.close()
             if not isinstance(error, OpenEnvError) or not self._exchange.bereft(request, error):

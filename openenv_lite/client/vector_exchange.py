@@ -154,6 +154,11 @@ class VectorExchange:
             raise RequestError("There is nothing to receive: call send() before recv()")
         return Receive(id=next(self._ids), wait=self._lanes.batch_size)
 
+    def unpost(self, request: int) -> None:
+        """It could not be sent."""
+        self._posted.remove(request)
+        self._owed.discard(request)
+
     def next_posted(self) -> int:
         """Of what was posted, the earliest whose reply was not taken."""
         return self._posted.pop(0)

@@ -145,7 +145,8 @@ async def carry(number: int, scope: Scope, receive: Receive, send: Send) -> None
     begun: list[Message] = []
 
     async def pass_on(message: Message) -> None:
-        begun.append(message) if not begun else None
+        if not begun:
+            begun.append(message)
         with contextlib.suppress(OSError, RuntimeError):  # the worker is told by the disconnect
             await send(message)
 

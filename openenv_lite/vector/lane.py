@@ -1,7 +1,7 @@
 """One lane: a session, and what follows the end of its episodes."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from openenv_lite.batches import Autoreset
@@ -41,7 +41,7 @@ class Lane:
 
     Attributes:
         session: As above.
-        turn: Of the calls that are awaited; whoever has it is the only one.
+        turn: Lock that keeps the awaited calls in order.
     """
 
     def __init__(self, session: Session, autoreset: Autoreset, seal: Seal) -> None:
@@ -51,14 +51,14 @@ class Lane:
         self.turn = asyncio.Lock()
         # Decided once: a step is by far the most frequent call.
         is_plain = autoreset is Autoreset.DISABLED
-        self.step_inline = session.step_watched if is_plain else self._step_inline
+        self.step_inline = session.step_untimed if is_plain else self._step_inline
         self.reset_inline = session.reset_inline
 
     def _step_inline(self, action: Any) -> StepResult[Any]:
         session = self.session
         if session.phase is DONE and self._autoreset is _NEXT_STEP:
             return _begun(session.reset_inline())
-        result = session.step_watched(action)
+        result = session.step_untimed(action)
         if result.done and self._autoreset is _SAME_STEP:
             return _renewed(self.sealed(result), session.reset_inline())
         return result
@@ -69,14 +69,16 @@ class Lane:
         Raises:
             OpenEnvError: As `Session.step` and `Session.reset`.
         """
+        return await self._in_turn(self._step(action))
+
+    async def _step(self, action: Any) -> StepResult[Any]:
         session = self.session
-        async with self.turn:
-            if session.phase is DONE and self._autoreset is _NEXT_STEP:
-                return _begun(self.sealed(await session.reset()))
-            result = self.sealed(await session.step(action))
-            if result.done and self._autoreset is _SAME_STEP:
-                return _renewed(result, self.sealed(await session.reset()))
-            return result
+        if session.phase is DONE and self._autoreset is _NEXT_STEP:
+            return _begun(self.sealed(await session.reset()))
+        result = self.sealed(await session.step(action))
+        if result.done and self._autoreset is _SAME_STEP:
+            return _renewed(result, self.sealed(await session.reset()))
+        return result
 
     async def reset(self, options: Mapping[str, Any]) -> StepResult[Any]:
         """Begin an episode.
@@ -84,8 +86,35 @@ class Lane:
         Raises:
             OpenEnvError: As `Session.reset`.
         """
-        async with self.turn:
-            return self.sealed(await self.session.reset(options))
+        return await self._in_turn(self._reset(options))
+
+    async def _reset(self, options: Mapping[str, Any]) -> StepResult[Any]:
+        return self.sealed(await self.session.reset(options))
+
+    async def _in_turn(self, call: Coroutine[Any, Any, StepResult[Any]]) -> StepResult[Any]:
+        """Make a call when it is its turn.
+
+        What has begun on a thread cannot be stopped. So whoever calls it off goes away alone, and
+        the call comes to its end: the episode is then where the environment is.
+        """
+        try:
+            await self.turn.acquire()
+        except BaseException:
+            call.close()
+            raise
+        if self.session.is_threaded:
+            made = asyncio.ensure_future(call)
+            made.add_done_callback(self._give_turn)
+            return await asyncio.shield(made)
+        try:
+            return await call
+        finally:
+            self.turn.release()
+
+    def _give_turn(self, made: "asyncio.Future[StepResult[Any]]") -> None:
+        self.turn.release()
+        if not made.cancelled():
+            made.exception()  # looked at here, for the one who called may be gone
 
     async def state(self) -> Any:
         """The inner state.

@@ -50,8 +50,22 @@ class Readiness:
 
     def put(self, lane: int, outcome: Outcome) -> None:
         """A lane is ready."""
-        self._ready.append((lane, outcome))
-        self._tell()
+        if lane in self._untold:  # else it was closed meanwhile
+            self._ready.append((lane, outcome))
+            self._tell()
+
+    def forget(self, lanes: Collection[int]) -> None:
+        """These lanes are closed: nobody is told of them any more."""
+        gone = self._untold.intersection(lanes)
+        self._untold -= gone
+        self._ready = deque(each for each in self._ready if each[0] not in gone)
+        self._unpromised -= len(gone)
+        while self._unpromised < 0 and self._waiters:
+            waiter = self._waiters[-1]
+            self._drop(waiter)
+            if not waiter.told.done():
+                waiter.told.set_exception(InvalidMessageError("The lanes waited for were closed"))
+                waiter.told.exception()  # looked at here, as in `cancel`
 
     def _tell(self) -> None:
         """Serve whoever can be, in the order in which they came."""

@@ -137,6 +137,7 @@ class Vector:
         for number in numbers:
             del self._lanes[number]
         self._inline.forget()
+        self._readiness.forget(numbers)
         return self._closed(Closed(request.id, numbers), leaving)
 
     async def _closed(self, reply: Closed, leaving: list[Lane]) -> Closed:
@@ -158,6 +159,7 @@ class Vector:
     def _reset(self, request: Reset) -> Answer:
         count = len(self._lanes if request.lanes is None else request.lanes)
         seeds = [None] * count if request.seeds is None else request.seeds
+        _check_count(seeds, count, "seeds")
         moves = [_options(request.options, seed) for seed in seeds]
         return self._play("reset", request, moves, "seeds")
 
@@ -169,10 +171,10 @@ class Vector:
     ) -> Answer:
         """Carry out the moves; what is told is what the request waits for."""
         lanes = self._named(request.lanes)
-        if len(lanes) != len(moves):
-            given = f"{len(moves)} {what} for {len(lanes)} lanes"
-            raise InvalidMessageError(f"{given}: send one for each")
+        _check_count(moves, len(lanes), what)
         if request.wait is not None:
+            for number in lanes:  # of one that does not exist nobody could be told later
+                self.lane(number, event)
             self._readiness.expect(lanes, request.wait)
         if not self.is_inline:
             return self._play_awaited(event, request, zip(lanes, moves, strict=True))
@@ -302,6 +304,11 @@ async def _outcomes_of(tasks: dict[int, asyncio.Task[Any]]) -> list[tuple[int, A
         if not task.done():  # which most are, once the first of them is
             await asyncio.wait({task})
     return [(lane, _outcome_of(task)) for lane, task in tasks.items()]
+
+
+def _check_count(given: Sequence[Any], count: int, what: str) -> None:
+    if len(given) != count:
+        raise InvalidMessageError(f"{len(given)} {what} for {count} lanes: send one for each")
 
 
 def _options(given: dict[str, Any], seed: int | None) -> dict[str, Any]:

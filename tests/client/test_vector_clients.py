@@ -451,3 +451,12 @@ def test_the_sync_client_starts_no_thread_for_an_inline_class() -> None:
     with VectorEnvClient(env=Inline, num_envs=2).sync() as client:
         client.reset()
         assert threading.active_count() == before
+
+
+def test_what_cannot_be_sent_spoils_nothing(player: Player) -> None:
+    client = player.open(Inline)
+    client.reset(seeds=0)
+    with pytest.raises((TypeError, NotImplementedError)):
+        client.send([object(), object()])
+    client.send(add(1, 2))
+    assert totals(client.recv()) == [1, 2]

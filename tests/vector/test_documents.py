@@ -39,7 +39,7 @@ async def replies() -> dict[str, str]:
         await peer.want(Open(id=0))
         for name, row in TABLE.items():
             if name == "receive":
-                await peer.want(Step(id=2, actions=[{"amount": 1}] * 2, lanes=[0, 9], wait=1))
+                await peer.want(Step(id=2, actions=[{"amount": 1}] * 2, lanes=[0, 1], wait=1))
             peer.post(fitting.get(name) or row.request(id=1))
             await asyncio.sleep(0.01)
             found[name] = f"`{tag_of(await peer.reply(1))}`" if peer.order else "none of its own"

@@ -10,14 +10,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from openenv_lite import ServerMode
-from openenv_lite.batches import Open, Receive, Reset, Step
+from openenv_lite.batches import Close, Open, Receive, Reset, Step
 from openenv_lite.blueprint import Blueprint
-from openenv_lite.errors import CallCancelledError, InvalidMessageError
+from openenv_lite.errors import (
+    CallCancelledError,
+    EpisodeDoneError,
+    InvalidMessageError,
+    UnknownLaneError,
+)
 from openenv_lite.pool import Pool, PoolSettings
 from openenv_lite.vector import Vector
-from tests.environments import Add
-from tests.leaks import settled
+from tests.environments import LIMIT, Add, Awaiting, Inline, Threaded
+from tests.leaks import on_loop, settled
 from tests.vector.hand_turned import HandTurned
+from tests.vector.speaking import adding, lanes_of
 
 COUNT = 4
 LANES = st.lists(st.sampled_from(range(COUNT)), unique=True, min_size=1)
@@ -197,3 +203,42 @@ def told(request: _Request) -> list[tuple[int, int | None]]:
 
 TestWaiting = Waiting.TestCase
 TestWaiting.settings = hypothesis.settings(max_examples=50, stateful_step_count=30)
+
+
+@on_loop
+async def test_a_step_called_off_on_its_thread_ends_its_episode_all_the_same() -> None:
+    Threaded.gate.clear()
+    Threaded.entered.clear()
+    async with lanes_of(Threaded, 1) as lanes:
+        await lanes.do(Reset(id=1, options={"start": LIMIT + 1}))
+        called_off = lanes.begin(adding(-1, identity=2))
+        await asyncio.to_thread(Threaded.entered.wait, 10)
+        lanes.cancel(2)
+        assert isinstance((await called_off).errors[0], CallCancelledError)
+        Threaded.gate.set()
+        assert isinstance((await lanes.do(adding(1, identity=3))).errors[0], EpisodeDoneError)
+
+
+@on_loop
+async def test_nobody_is_told_of_lanes_that_never_were_or_are_closed() -> None:
+    async with lanes_of(Inline, 3) as lanes:
+        await lanes.do(Reset(id=1))
+        with pytest.raises(UnknownLaneError):
+            await lanes.do(adding(1, 1, lanes=[0, 9], wait=1))
+        assert (await lanes.do(adding(1, 2, 3, wait=1))).lanes == [0]
+        await lanes.do(Close(id=2, lanes=[1]))
+        assert (await lanes.do(Receive(id=3, wait=1))).lanes == [2]
+        with pytest.raises(InvalidMessageError, match="0 lanes"):
+            await lanes.do(Receive(id=4, wait=1))
+
+
+@on_loop
+async def test_who_waits_for_lanes_that_are_closed_is_told_so() -> None:
+    async with lanes_of(Awaiting, 2) as lanes:
+        await lanes.do(Reset(id=1))
+        waiting = lanes.begin(adding(-1, -1, identity=2, wait=2))
+        await asyncio.sleep(0)
+        lanes.begin(Close(id=3))
+        with pytest.raises(InvalidMessageError, match="closed"):
+            await waiting
+        lanes.cancel(2)

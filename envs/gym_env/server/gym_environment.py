@@ -166,6 +166,6 @@ def _json_safe(info: dict[str, Any]) -> dict[str, Any]:
     """The entries that JSON can hold, arrays as lists."""
     safe = {}
     for name, value in info.items():
-        with contextlib.suppress(NotImplementedError, TypeError):
+        with contextlib.suppress(*codec.UNSENDABLE):
             safe[str(name)] = codec.parse(codec.encode(value))
     return safe
