@@ -24,7 +24,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-_SELDOM = 50_000, 10, 10
+_SELDOM = 50_000, 50, 10
 """The garbage collector's thresholds; by default they are 700, 10, 10."""
 
 
