@@ -166,7 +166,8 @@ class Results(_Reply, Generic[ObsT], tag="results"):
     truncated: list[int] = []
     metadata: dict[int, dict[str, Any]] = {}
     final: dict[int, StepResult[ObsT]] = {}
-    """With `Autoreset.SAME_STEP`: the last step of an episode; the columns tell of the next one."""
+    """With `Autoreset.SAME_STEP`: the last step of an episode; the columns tell of the next one,
+    and `errors` where that could not begin."""
     errors: dict[int, Any] = {}
     """`{"code", "message", ...}` each; on the server the error itself."""
 

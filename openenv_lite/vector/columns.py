@@ -47,6 +47,8 @@ def _tell_more(results: Results[object], lane: int, outcome: StepResult[Any]) ->
         results.truncated.append(lane)
     if isinstance(outcome, Renewed) and outcome.final is not None:
         results.final[lane] = outcome.final
+        if outcome.failure is not None:
+            results.errors[lane] = outcome.failure
 
 
 def repair(

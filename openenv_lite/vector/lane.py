@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from openenv_lite.batches import Autoreset
+from openenv_lite.errors import OpenEnvError
 from openenv_lite.protocol import DONE
 from openenv_lite.session import Session
 from openenv_lite.types import StepResult
@@ -22,17 +23,19 @@ class Renewed(StepResult[Any]):
 
     Attributes:
         final: What the step itself gave.
+        failure: Why the next episode could not begin; then there is no observation.
     """
 
     final: StepResult[Any] | None = None
+    failure: OpenEnvError | None = None
 
 
 class Lane:
     """A session whose calls come in order, each with the reset that its autoreset wants.
 
     The `_inline` twins are for sessions whose every call runs on the event loop; whoever calls them
-    watches how long that takes. What they return
-    can be told before the next call, or else be `sealed`; what the others return is sealed already.
+    watches how long that takes. What they return can be told before the next call, or else be
+    `sealed`; what the others return is sealed already.
 
     Args:
         session: The environment.
@@ -60,7 +63,11 @@ class Lane:
             return _begun(session.reset_inline())
         result = session.step_untimed(action)
         if result.done and self._autoreset is _SAME_STEP:
-            return _renewed(self.sealed(result), session.reset_inline())
+            last = self.sealed(result)
+            try:
+                return _renewed(last, session.reset_inline())
+            except OpenEnvError as error:
+                return _ended(last, error)
         return result
 
     async def step(self, action: Any) -> StepResult[Any]:
@@ -77,7 +84,10 @@ class Lane:
             return _begun(self.sealed(await session.reset()))
         result = self.sealed(await session.step(action))
         if result.done and self._autoreset is _SAME_STEP:
-            return _renewed(result, self.sealed(await session.reset()))
+            try:
+                return _renewed(result, self.sealed(await session.reset()))
+            except OpenEnvError as error:
+                return _ended(result, error)
         return result
 
     async def reset(self, options: Mapping[str, Any]) -> StepResult[Any]:
@@ -143,3 +153,8 @@ def _begun(result: StepResult[Any]) -> StepResult[Any]:
 def _renewed(last: StepResult[Any], first: StepResult[Any]) -> Renewed:
     kept = first.observation, last.reward, True, first.metadata, last.truncated
     return Renewed(*kept, final=last)
+
+
+def _ended(last: StepResult[Any], failure: OpenEnvError) -> Renewed:
+    """A step that ended an episode after which none could begin; what it gave is told as well."""
+    return Renewed(None, last.reward, True, {}, last.truncated, final=last, failure=failure)

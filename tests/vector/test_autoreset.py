@@ -219,6 +219,9 @@ async def test_a_reset_that_fails_is_told_of_its_lane_and_can_be_made_good(
         failed = told[1] if mode is Autoreset.NEXT_STEP else told[0]
         assert isinstance(failed.errors[0], ExecutionError)
         assert 1 not in failed.errors
+        if mode is Autoreset.SAME_STEP:  # the episode's last reward is told all the same
+            assert failed.rewards[0] == failed.final[0].reward is not None
+            assert failed.done[0] is True
         after = await lanes.do(Step(id=3, actions=[Move(by=0), Move(by=0)]))
         assert isinstance(after.errors[0], ResetRequiredError)
         assert (await lanes.do(Reset(id=4, lanes=[0]))).done == [False]
