@@ -246,6 +246,10 @@ class Format(NamedTuple):
         """Where ASGI has the frames of a WebSocket: `"text"` or `"bytes"`."""
         return "text" if self.is_text else "bytes"
 
+    def sealed(self, value: Any) -> msgspec.Raw:
+        """A value encoded already, which nobody can change any more."""
+        return msgspec.Raw(self.encode(value))
+
 
 def described(error: OpenEnvError) -> dict[str, Any]:
     """An error as the wire tells it; without details that cannot be carried."""

@@ -10,9 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import msgspec
-
-from openenv_lite.batches import Cancel, Refused, RequestDecoder, Results, Step, described
+from openenv_lite.batches import Cancel, Refused, RequestDecoder, Step, described
 from openenv_lite.blueprint import Blueprint
 from openenv_lite.client.carriers import Heard
 from openenv_lite.client.sync_inprocess import OwnLoop
@@ -21,7 +19,7 @@ from openenv_lite.client.vector_words import VectorWords
 from openenv_lite.errors import ConnectionLostError
 from openenv_lite.failures import typed
 from openenv_lite.pool import Pool, PoolSettings
-from openenv_lite.vector import Vector, repair
+from openenv_lite.vector import Vector, encoded
 
 __all__ = ["AsyncEnvs", "SyncEnvs"]
 
@@ -37,7 +35,7 @@ class AsyncEnvs:
         self.is_inline = blueprint.inline
         """Whether steps and resets are answered by `pass_on` at once."""
         self._pool = Pool(blueprint, PoolSettings(max_sessions=plan.lanes.num_envs))
-        self._vector = Vector(self._pool, plan.mode, seal=self._sealed)
+        self._vector = Vector(self._pool, plan.mode, seal=words.form.sealed)
         self._mode = plan.mode
         self._words = words
         self._decode = RequestDecoder(
@@ -121,20 +119,7 @@ class AsyncEnvs:
         return Refused(request, described(typed(error, self._mode)))
 
     def _tell(self, reply: Any) -> None:
-        self.heard(self._words.decode(self._encoded(reply)))
-
-    def _sealed(self, seen: Any) -> msgspec.Raw:
-        return msgspec.Raw(self._words.form.encode(seen))
-
-    def _encoded(self, reply: Any) -> bytes:
-        encode = self._words.form.encode
-        try:
-            return encode(reply)
-        except Exception:  # encoding calls what the author's types define
-            if not isinstance(reply, Results):
-                raise
-        repair(reply, encode, lambda error: typed(error, self._mode))
-        return encode(reply)
+        self.heard(self._words.decode(encoded(reply, self._words.form.encode, self._mode)))
 
 
 class SyncEnvs:

@@ -20,7 +20,6 @@ from openenv_lite.batches import (
     ReadState,
     Refused,
     Reset,
-    Results,
     Step,
     Told,
     described,
@@ -38,7 +37,7 @@ from openenv_lite.failures import typed
 from openenv_lite.server.connection import Connection, Disconnected
 from openenv_lite.server.socket_endpoint import FAIR_SHARE
 from openenv_lite.types import ServerMode
-from openenv_lite.vector import Lane, Vector, repair
+from openenv_lite.vector import Lane, Vector, encoded
 
 __all__ = ["Dialogue", "Reading"]
 
@@ -126,8 +125,8 @@ class Dialogue:
         try:
             request = self._read(message)
             identity = request.id
-            if self._under_way:
-                self._check_new(request)
+            if self._under_way and not isinstance(request, Cancel):
+                self._check_new(identity)
             serve = self._serve.get(type(request)) or self._vector.answer
             answer = serve(request)
             if not isinstance(answer, CoroutineType):
@@ -152,11 +151,11 @@ class Dialogue:
             raise MessageTooLargeError(f"A message of {len(frame)}; the server reads {self._limit}")
         return self._decode(frame)
 
-    def _check_new(self, request: Any) -> None:
+    def _check_new(self, identity: int) -> None:
         """Refuse a request more than is sensible, or one that nobody could tell from another."""
-        if request.id in self._under_way and not isinstance(request, Cancel):
-            raise InvalidMessageError(f"Request {request.id} is still under way: use another id")
-        if len(self._under_way) >= MOST_UNANSWERED and not isinstance(request, Cancel):
+        if identity in self._under_way:
+            raise InvalidMessageError(f"Request {identity} is still under way: use another id")
+        if len(self._under_way) >= MOST_UNANSWERED:
             raise TooManyRequestsError(f"{MOST_UNANSWERED} requests are under way: await replies")
 
     def _call(self, request: Mcp) -> Coroutine[Any, Any, Told]:
@@ -213,13 +212,7 @@ class Dialogue:
             self._under_way[identity].cancel()
 
     def _encoded(self, reply: Any) -> bytes:
-        try:
-            return self._form.encode(reply)
-        except Exception:  # encoding calls what the author's types define
-            if not isinstance(reply, Results):
-                raise
-        repair(reply, self._form.encode, lambda error: typed(error, self._mode))
-        return self._form.encode(reply)
+        return encoded(reply, self._form.encode, self._mode)
 
     def _refused(self, identity: int | None, error: BaseException) -> bytes:
         known = typed(error, self._mode)

@@ -1,9 +1,7 @@
 """Our subprotocol on `/ws`: who may speak it, and what becomes of lanes whose client leaves."""
 
 import asyncio
-import functools
 
-import msgspec
 from starlette.types import Receive, Scope, Send
 
 from openenv_lite.batches import FORMATS, Format, RequestDecoder
@@ -55,8 +53,7 @@ class LanesEndpoint:
         if connection is None:
             return
         await connection.accept(None, form.subprotocol)
-        seal = functools.partial(_encoded, form)
-        vector = Vector(self._pool, self._mode, connection.principal, seal, STRETCH_S)
+        vector = Vector(self._pool, self._mode, connection.principal, form.sealed, STRETCH_S)
         dialogue = Dialogue(connection, vector, self._reading(form, scope), self._dialect)
         is_lost = False
         try:
@@ -88,7 +85,3 @@ class LanesEndpoint:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for each in ends:
             each.cancel()
-
-
-def _encoded(form: Format, seen: object) -> msgspec.Raw:
-    return msgspec.Raw(form.encode(seen))

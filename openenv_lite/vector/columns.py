@@ -5,11 +5,12 @@ from typing import Any
 
 from openenv_lite.batches import Results
 from openenv_lite.errors import OpenEnvError
-from openenv_lite.types import StepResult
+from openenv_lite.failures import typed
+from openenv_lite.types import ServerMode, StepResult
 from openenv_lite.vector.lane import Renewed
 from openenv_lite.vector.readiness import Outcome
 
-__all__ = ["repair", "results_of"]
+__all__ = ["encoded", "results_of"]
 
 
 def results_of(request: int, lanes: list[int], outcomes: Sequence[Outcome]) -> Results[object]:
@@ -51,18 +52,24 @@ def _tell_more(results: Results[object], lane: int, outcome: StepResult[Any]) ->
             results.errors[lane] = outcome.failure
 
 
-def repair(
-    results: Results[Any],
-    encode: Callable[[Any], bytes],
-    failure: Callable[[BaseException], OpenEnvError],
-) -> None:
-    """Put an error in the place of each lane's outcome that cannot be sent.
+def encoded(reply: Any, encode: Callable[[Any], bytes], mode: ServerMode) -> bytes:
+    """A reply as bytes, with an error in the place of each lane's outcome that cannot be sent.
 
     Args:
-        results: Those that could not be encoded as a whole.
-        encode: As they will be.
-        failure: From what it raises to what the lane is told.
+        reply: One of those in `batches`.
+        encode: Of its encoding.
+        mode: Decides what of an error is told.
     """
+    try:
+        return encode(reply)
+    except Exception:  # encoding calls what the author's types define
+        if not isinstance(reply, Results):
+            raise
+    _repair(reply, encode, mode)
+    return encode(reply)
+
+
+def _repair(results: Results[Any], encode: Callable[[Any], bytes], mode: ServerMode) -> None:
     columns = results.observations, results.rewards, results.done
     sparse = results.metadata, results.final
     for place, lane in enumerate(results.lanes):
@@ -74,4 +81,4 @@ def repair(
             for few in sparse:
                 few.pop(lane, None)
             results.truncated = [each for each in results.truncated if each != lane]
-            results.errors[lane] = failure(error)
+            results.errors[lane] = typed(error, mode)

@@ -15,9 +15,9 @@ from openenv_lite.types import ServerMode, StepResult
 from openenv_lite.vector.lane import Lane
 from openenv_lite.vector.readiness import Outcome
 
-__all__ = ["FAIR_SHARE", "Inline", "unknown"]
+__all__ = ["CALLS_PER_LOOK", "Inline", "unknown"]
 
-FAIR_SHARE = 16
+CALLS_PER_LOOK = 16
 """Calls from one look at the clock to the next."""
 
 Call = Callable[[Any], StepResult[Any]]
@@ -63,7 +63,7 @@ class Inline:
         self, calls: Sequence[Call], moves: Sequence[Any], outcomes: list[Outcome]
     ) -> Iterator[None]:
         """As `make`, stopping wherever the event loop has been held for long enough."""
-        begin, share, until = 0, FAIR_SHARE, perf_counter() + self._stretch_s
+        begin, share, until = 0, CALLS_PER_LOOK, perf_counter() + self._stretch_s
         while begin < len(calls):
             end = begin + share
             self.make(calls[begin:end], moves[begin:end], outcomes)

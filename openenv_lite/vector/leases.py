@@ -11,7 +11,7 @@ from openenv_lite.workers import new_id
 
 __all__ = ["Leases"]
 
-FAIR_SHARE = 16
+BUILT_AT_A_TURN = 16
 """Constructors that may begin before the event loop has a turn."""
 
 
@@ -46,7 +46,7 @@ class Leases:
             async with asyncio.TaskGroup() as group:
                 for number in range(1, count + 1):
                     opening.append(group.create_task(self._open_one()))
-                    if number % FAIR_SHARE == 0:
+                    if number % BUILT_AT_A_TURN == 0:
                         await asyncio.sleep(0)
         except BaseException as error:  # noqa: BLE001  it is raised again below
             opened = [each for each in opening if not each.cancelled() and not each.exception()]

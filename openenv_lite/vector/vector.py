@@ -26,7 +26,7 @@ from openenv_lite.failures import typed
 from openenv_lite.pool import Pool
 from openenv_lite.types import ServerMode
 from openenv_lite.vector.columns import results_of
-from openenv_lite.vector.inline import FAIR_SHARE, Inline, unknown
+from openenv_lite.vector.inline import CALLS_PER_LOOK, Inline, unknown
 from openenv_lite.vector.lane import Lane, Seal
 from openenv_lite.vector.leases import Leases
 from openenv_lite.vector.readiness import Outcome, Readiness, Told
@@ -157,21 +157,21 @@ class Vector:
         return lanes
 
     def _reset(self, request: Reset) -> Answer:
-        count = len(self._lanes if request.lanes is None else request.lanes)
-        seeds = [None] * count if request.seeds is None else request.seeds
-        _check_count(seeds, count, "seeds")
+        lanes = self._named(request.lanes)
+        seeds = [None] * len(lanes) if request.seeds is None else request.seeds
+        _check_count(seeds, lanes, "seeds")
         moves = [_options(request.options, seed) for seed in seeds]
-        return self._play("reset", request, moves, "seeds")
+        return self._play("reset", request, lanes, moves)
 
     def _step(self, request: Step[Any]) -> Answer:
-        return self._play("step", request, request.actions, "actions")
+        lanes = self._named(request.lanes)
+        _check_count(request.actions, lanes, "actions")
+        return self._play("step", request, lanes, request.actions)
 
     def _play(
-        self, event: str, request: Step[Any] | Reset, moves: Sequence[Any], what: str
+        self, event: str, request: Step[Any] | Reset, lanes: list[int], moves: Sequence[Any]
     ) -> Answer:
         """Carry out the moves; what is told is what the request waits for."""
-        lanes = self._named(request.lanes)
-        _check_count(moves, len(lanes), what)
         if request.wait is not None:
             for number in lanes:  # of one that does not exist nobody could be told later
                 self.lane(number, event)
@@ -180,7 +180,7 @@ class Vector:
             return self._play_awaited(event, request, zip(lanes, moves, strict=True))
         outcomes: list[Outcome] = []
         calls = self._inline.calls(event, request.lanes)
-        if len(lanes) <= FAIR_SHARE:
+        if len(lanes) <= CALLS_PER_LOOK:
             self._inline.make(calls, moves, outcomes)
             return self._played(request, lanes, outcomes)
         stretches = self._inline.play(calls, moves, outcomes)
@@ -306,9 +306,9 @@ async def _outcomes_of(tasks: dict[int, asyncio.Task[Any]]) -> list[tuple[int, A
     return [(lane, _outcome_of(task)) for lane, task in tasks.items()]
 
 
-def _check_count(given: Sequence[Any], count: int, what: str) -> None:
-    if len(given) != count:
-        raise InvalidMessageError(f"{len(given)} {what} for {count} lanes: send one for each")
+def _check_count(given: Sequence[Any], lanes: list[int], what: str) -> None:
+    if len(given) != len(lanes):
+        raise InvalidMessageError(f"{len(given)} {what} for {len(lanes)} lanes: send one for each")
 
 
 def _options(given: dict[str, Any], seed: int | None) -> dict[str, Any]:
