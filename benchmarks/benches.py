@@ -12,7 +12,9 @@ from benchmarks.imports import run_imports
 from benchmarks.load import run_load
 from benchmarks.mcp import run_mcp
 from benchmarks.one import run_one
+from benchmarks.packages import run_packages
 from benchmarks.single import run_single
+from benchmarks.snapshots import run_snapshots
 from benchmarks.start import run_start
 from benchmarks.vector import run_vector
 
@@ -31,5 +33,7 @@ BENCHES: dict[str, Callable[[float, int], list[Bench]]] = {
     "imports": run_imports,
     "mcp": run_mcp,
     "call": run_calls,
+    "snapshots": run_snapshots,
+    "packages": run_packages,
 }
 """Each takes the seconds of a run and the number of rounds."""

@@ -64,9 +64,9 @@ def original_servers() -> dict[str, Server]:
     return original("sync_app") | dict(zip(THEIRS[1:], servers, strict=False))
 
 
-def original(app: str) -> dict[str, Server]:
-    """An app of `benchmarks.original.app` as OpenEnv's users run it; empty if not installed."""
+def original(app: str, module: str = "app") -> dict[str, Server]:
+    """An app of `benchmarks.original` as OpenEnv's users run it; empty if not installed."""
     python = original_python()
     if python is None:
         return {}
-    return {USUAL: uvicorn(f"benchmarks.original.app:{app}", python, _AS_INSTALLED)}
+    return {USUAL: uvicorn(f"benchmarks.original.{module}:{app}", python, _AS_INSTALLED)}

@@ -28,6 +28,9 @@ from openenv_lite.types import (
 )
 
 if TYPE_CHECKING:
+    from openenv_lite.backed.database import SQLiteBacked
+    from openenv_lite.backed.directory import DirectoryBacked
+    from openenv_lite.backed.world import StructBacked
     from openenv_lite.client import EnvClient, GenericEnvClient, MCPToolClient, VectorEnvClient
     from openenv_lite.server import HTTPEnvServer, create_app
 
@@ -37,6 +40,7 @@ __all__ = [
     "CallToolAction",
     "CallToolObservation",
     "Context",
+    "DirectoryBacked",
     "Elicit",
     "ElicitURL",
     "EmbeddedResource",
@@ -56,10 +60,12 @@ __all__ = [
     "Question",
     "ResourceLink",
     "Roots",
+    "SQLiteBacked",
     "Sample",
     "ServerMode",
     "State",
     "StepResult",
+    "StructBacked",
     "ToolResult",
     "VectorEnvClient",
     "create_app",
@@ -69,17 +75,20 @@ __version__ = "0.1.0"
 
 # Authors import this package to declare a class; only those who serve or call pay for more.
 _LAZY = {
+    "DirectoryBacked": "openenv_lite.backed.directory",
     "EnvClient": "openenv_lite.client",
     "GenericEnvClient": "openenv_lite.client",
     "HTTPEnvServer": "openenv_lite.server",
     "MCPToolClient": "openenv_lite.client",
+    "SQLiteBacked": "openenv_lite.backed.database",
+    "StructBacked": "openenv_lite.backed.world",
     "VectorEnvClient": "openenv_lite.client",
     "create_app": "openenv_lite.server",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import the server or the client when first asked for."""
+    """Import a state's backing, the server or the client when first asked for."""
     if name not in _LAZY:
         raise AttributeError(f"module 'openenv_lite' has no attribute {name!r}")
     return getattr(importlib.import_module(_LAZY[name]), name)

@@ -9,14 +9,21 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, ForwardRef, TypeVar, get_args, get_origin
+from typing import Any, ForwardRef, NamedTuple, TypeVar, get_args, get_origin
 
 from openenv_lite import codec
 from openenv_lite.environment import Environment, MCPEnvironment, described
-from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
+from openenv_lite.errors import (
+    ConfigurationError,
+    InvalidArgumentsError,
+    InvalidMessageError,
+    SnapshotsUnsupportedError,
+)
 from openenv_lite.executor import Executor, LoopExecutor, ThreadExecutor
+from openenv_lite.originals import adopted
 from openenv_lite.protocol import Event
-from openenv_lite.signature import Signature, is_async, return_type
+from openenv_lite.signature import Signature, is_async, parameter_type, return_type
+from openenv_lite.snapshots import Binding
 from openenv_lite.types import (
     Action,
     CallToolAction,
@@ -26,7 +33,7 @@ from openenv_lite.types import (
     State,
 )
 
-__all__ = ["Blueprint", "Operation"]
+__all__ = ["Blueprint", "Operation", "Saving"]
 
 
 _TOOL_EVENTS: dict[type, Event] = {
@@ -38,7 +45,11 @@ _TOOL_EVENTS: dict[type, Event] = {
 _TOOL_STEPS = (vars(MCPEnvironment)["step"], vars(MCPEnvironment)["step_async"])
 """What does no more than to call the tool."""
 
-_TELLS_NOTHING = (type(None), Any, object, Environment, MCPEnvironment)
+_TELLS_NOTHING = (None, type(None), Any, object, Environment, MCPEnvironment)
+
+
+_PASSED = {"step": 2, "step_async": 2, "restore": 2}
+"""Of each method's parameters, those that are no options; of all others `self` alone."""
 
 
 class Operation:
@@ -59,8 +70,7 @@ class Operation:
         )
         self.declared = declared
         self.is_async = is_async(declared)
-        passed = 2 if name.startswith("step") else 1  # self, and the action
-        self.signature = Signature(declared if is_method else _no_arguments, passed)
+        self.signature = Signature(declared if is_method else _no_arguments, _PASSED.get(name, 1))
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments the method takes, converted to their types; OpenEnv drops the others.
@@ -72,6 +82,14 @@ class Operation:
             return self.signature.bind_known(given) if given else {}
         except InvalidArgumentsError as error:
             raise InvalidMessageError("Invalid message", **error.details) from None
+
+
+class Saving(NamedTuple):
+    """How environments of a class are saved and put back."""
+
+    snapshot: Operation
+    restore: Operation
+    binding: Binding
 
 
 class Blueprint:
@@ -96,12 +114,12 @@ class Blueprint:
                 f"Pass the environment's class, not an instance of {type(factory).__name__}: "
                 "every session gets an environment of its own"
             )
-        self.factory = factory
-        self.kind = _class_of(factory)
+        given = (action_type, observation_type, state_type)
+        self.factory, self.kind, types = adopted(factory, _class_of(factory), given)
         self.name = self.kind.__name__
         self.has_tools = issubclass(self.kind, MCPEnvironment)
         self.tool_events = _TOOL_EVENTS if self.has_tools else {}
-        self._read_types(action_type, observation_type, state_type)
+        self._read_types(*types)
         self._read_methods()
 
     def _read_types(self, action: Any, observation: Any, state: Any) -> None:
@@ -111,6 +129,7 @@ class Blueprint:
         self.action_type = action or declared[0]
         self.observation_type = observation or declared[1]
         self.state_type = state or declared[2]
+        self.reset_type = _reset_type(self.kind) if self.has_tools else self.observation_type
         for each in (self.action_type, self.observation_type, self.state_type):
             if not codec.is_supported(each):
                 raise ConfigurationError(
@@ -128,13 +147,32 @@ class Blueprint:
         self.described = described(self.kind) if inherited else None
         self.has_own_step = self.step.declared not in _TOOL_STEPS
         self.is_concurrent = bool(getattr(self.kind, "SUPPORTS_CONCURRENT_SESSIONS", False))
-        every = (self.reset, self.step, self.state, self.close, self.metadata)
+        self._saving = _saving(self.kind)
+        every = [self.reset, self.step, self.state, self.close, self.metadata]
+        every += self._saving[:2] if self._saving is not None else ()
         plain = [not operation.is_async for operation in (self.reset, self.step)]
         may_block = bool(getattr(self.kind, "BLOCKING", True))
         self.threaded = may_block and (self.has_tools or any(plain))
         self.inline = not (
             self.threaded or self.has_tools or any(operation.is_async for operation in every)
         )
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether the class defines `snapshot` and `restore`."""
+        return self._saving is not None
+
+    def saving(self) -> Saving:
+        """How its environments are saved.
+
+        Raises:
+            SnapshotsUnsupportedError: The class does not say.
+        """
+        if self._saving is None:
+            raise SnapshotsUnsupportedError(
+                f"{self.name} offers no snapshots: define snapshot() and restore() on the class"
+            )
+        return self._saving
 
     @property
     def capacity(self) -> int:
@@ -179,7 +217,7 @@ def _class_of(factory: Any) -> type:
 
 def _type_arguments(kind: type) -> tuple[Any, Any, Any]:
     """The types an environment class names in `Environment[Act, Obs, State]`."""
-    found = _resolve(kind) or ()
+    found = _arguments_of(kind, Environment) or ()
     defaults = (Action, Observation, State)
     given = [None if _is_open(each) else _resolved(each, kind) for each in found]
     given += [None] * (3 - len(given))
@@ -189,16 +227,31 @@ def _type_arguments(kind: type) -> tuple[Any, Any, Any]:
     return action, observation, state
 
 
-def _resolve(kind: type) -> tuple[Any, ...] | None:
+def _reset_type(kind: type) -> type:
+    """What a reset of a tool environment shows, which is no result of a tool."""
+    told = return_type(getattr(kind, _nearest(kind, "reset")))
+    return told if inspect.isclass(told) and issubclass(told, Observation) else Observation
+
+
+def _arguments_of(kind: type, generic: type) -> tuple[Any, ...] | None:
+    """What a class names in `generic[...]`, itself or by way of its bases."""
     for base in vars(kind).get("__orig_bases__", kind.__bases__):
         origin = get_origin(base) or base
-        if origin is Environment:
+        if origin is generic:
             return get_args(base)
-        inner = _resolve(origin) if inspect.isclass(origin) else None
+        inner = _arguments_of(origin, generic) if inspect.isclass(origin) else None
         if inner is not None:
             filled = dict(zip(getattr(origin, "__parameters__", ()), get_args(base), strict=False))
-            return tuple(filled.get(each, each) for each in inner)
+            return tuple(_substituted(each, filled) for each in inner)
     return None
+
+
+def _substituted(hint: Any, given: Mapping[Any, Any]) -> Any:
+    """A hint with types in the place of type variables, wherever in it they stand."""
+    if isinstance(hint, TypeVar):
+        return given.get(hint, hint)
+    inner = getattr(hint, "__parameters__", ())
+    return hint[tuple(given.get(each, each) for each in inner)] if inner else hint
 
 
 def _is_open(argument: Any) -> bool:
@@ -215,3 +268,36 @@ def _resolved(argument: Any, kind: type) -> Any:
     if found is None:
         raise ConfigurationError(f"{kind.__name__} names the type {name!r}, which is not defined")
     return found
+
+
+def _saving(kind: type) -> Saving | None:
+    found = [name for name in ("snapshot", "restore") if callable(getattr(kind, name, None))]
+    if len(found) == 1:
+        raise ConfigurationError(
+            f"{kind.__name__} defines {found[0]}() alone: define both snapshot() and restore(), "
+            "or neither"
+        )
+    if not found:
+        return None
+    version = str(getattr(kind, "VERSION", Environment.VERSION))
+    binding = Binding(kind.__qualname__, version, _saved_type(kind))
+    return Saving(Operation(kind, "snapshot"), Operation(kind, "restore"), binding)
+
+
+def _saved_type(kind: Any) -> Any:
+    """What `snapshot` says it returns, else what `restore` says it takes."""
+    told = _filled_in(return_type(kind.snapshot), kind, "snapshot")
+    if told in _TELLS_NOTHING:
+        told = _filled_in(parameter_type(kind.restore, 1), kind, "restore")
+    return Any if told in _TELLS_NOTHING else told
+
+
+def _filled_in(hint: Any, kind: type, member: str) -> Any:
+    """A hint of a generic class's method, with the types that the environment names for it."""
+    owner = next(each for each in kind.__mro__ if member in vars(each))
+    names = getattr(owner, "__parameters__", ())
+    given = dict(zip(names, _arguments_of(kind, owner) or (), strict=False))
+    return _substituted(
+        hint,
+        {name: Any if _is_open(each) else _resolved(each, kind) for name, each in given.items()},
+    )

@@ -254,7 +254,7 @@ def json_schema(kind: Any) -> dict[str, Any]:
     (schema,), definitions = msgspec.json.schema_components(
         [kind], schema_hook=_foreign_schema, ref_template="#/$defs/{name}"
     )
-    definitions |= _hoisted(definitions)
+    definitions |= _hoisted([schema]) | _hoisted(definitions)
     for each in (schema, *definitions.values()):
         _tidy(each)
     name = schema.get("$ref", "").rpartition("/")[2]
@@ -280,7 +280,8 @@ def _tidy(schema: dict[str, Any]) -> None:
 
 def _untag(schema: dict[str, Any], field: str, tag: str | int) -> None:
     """A type that stands alone is decoded without its tag, so the tag is a default."""
-    constant = {"type": "string", "const": tag, "default": tag}
+    kind = "string" if isinstance(tag, str) else "integer"
+    constant = {"type": kind, "const": tag, "default": tag}
     schema["properties"] = {**schema["properties"], field: constant}
     schema["required"] = [name for name in schema["required"] if name != field]
     _tidy(schema)

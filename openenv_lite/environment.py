@@ -7,6 +7,7 @@ arguments they want.
 import contextvars
 import functools
 import inspect
+import os
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
@@ -44,6 +45,14 @@ class Environment(Generic[ActT, ObsT, StateT]):
     Name the types in the generics, `class Chess(Environment[Move, Board, State])`, and define
     `reset` and `step`. One instance serves one session, one call at a time.
 
+    Where the whole state can be written down, define `snapshot(self) -> Saved` and
+    `restore(self, saved: Saved) -> None` too, `def` or `async def`: trainers can then go back to a
+    state and fork it. `Saved` is any type that can be encoded (a Struct, list, dict or bytes, say);
+    `restore` gets a value of that type which nobody else has. `snapshot` changes nothing. Saved
+    beside it, and put back after `restore` has returned: `rng`, unless it was replaced by a
+    generator of another class; the episode's id, step count and phase; and the attributes set on
+    the base class's state, as plain values.
+
     Attributes:
         rng: Random generator of this instance; `reset(seed=...)` seeds it before the author's
             code runs, and a reset without a seed lets it go on.
@@ -56,6 +65,8 @@ class Environment(Generic[ActT, ObsT, StateT]):
     """Whether plain `def` methods may wait (I/O, sleep, heavy work). They then run on a thread of
     the session's own, the same from construction to close; else on the event loop, which is the
     fast path and right for methods that take well under a millisecond."""
+    VERSION: ClassVar[str] = "1"
+    """Change it when snapshots of an older one no longer fit: they are then refused."""
 
     rng: random.Random
     server_mode: ServerMode
@@ -64,7 +75,8 @@ class Environment(Generic[ActT, ObsT, StateT]):
     def __new__(cls, *args: Any, **kwargs: Any) -> "Environment[ActT, ObsT, StateT]":
         """Set up what the base class owns, so that a subclass need not call `super().__init__`."""
         self = super().__new__(cls)
-        self.rng = random.Random()
+        # In a third of the time in which `Random` would find a seed.
+        self.rng = random.Random(os.urandom(32))
         self.server_mode = SERVED_MODE.get()
         self._episode = State()
         return self
@@ -135,7 +147,8 @@ class MCPEnvironment(AgentSide, Environment[Any, Any, State]):
     """An environment whose actions are tools; alive from its construction.
 
     Declare tools in `__init__` with `@self.tool`, resources with `@self.resource(uri)`, prompts
-    with `@self.prompt`; or pass a FastMCP or `mcp` server object. All may come and go later.
+    with `@self.prompt`; or pass a FastMCP or `mcp` server object. All may come and go later. Agents
+    are listed what is registered, and call that: `list_tools` and `call_tool` are a trainer's view.
 
     Args:
         server: The foreign server object whose tools are taken over.

@@ -16,6 +16,10 @@
     │   ├── SealBrokenError
     │   ├── ResetRequiredError
     │   ├── EpisodeDoneError
+    │   ├── SnapshotsUnsupportedError
+    │   ├── SnapshotMismatchError   of another class or version
+    │   ├── UnknownSnapshotError
+    │   ├── SnapshotLimitError
     │   ├── ToolsUnsupportedError
     │   ├── UnknownToolError
     │   ├── UnknownResourceError
@@ -72,6 +76,9 @@ __all__ = [
     "SessionAttachedError",
     "SessionClosedError",
     "SessionError",
+    "SnapshotLimitError",
+    "SnapshotMismatchError",
+    "SnapshotsUnsupportedError",
     "TooManyRequestsError",
     "ToolFailedError",
     "ToolsUnsupportedError",
@@ -81,6 +88,7 @@ __all__ = [
     "UnknownPromptError",
     "UnknownResourceError",
     "UnknownSessionError",
+    "UnknownSnapshotError",
     "UnknownToolError",
     "UnsupportedRevisionError",
 ]
@@ -210,6 +218,39 @@ class EpisodeDoneError(RequestError):
 
     code = "EPISODE_DONE"
     status = 409
+
+
+class SnapshotsUnsupportedError(RequestError):
+    """The environment's class defines no `snapshot` and `restore`."""
+
+    code = "SNAPSHOTS_UNSUPPORTED"
+    status = 404
+
+
+class SnapshotMismatchError(RequestError):
+    """The snapshot is of another environment class, or of another version of it."""
+
+    code = "SNAPSHOT_MISMATCH"
+    status = 409
+
+
+class UnknownSnapshotError(RequestError):
+    """No snapshot is kept here under this handle, or it has expired, or it is another's."""
+
+    code = "UNKNOWN_SNAPSHOT"
+    status = 404
+    rpc_code = -32602
+
+
+class SnapshotLimitError(RequestError):
+    """The server keeps, or would tell at once, as many snapshots or bytes of them as it may.
+
+    Nothing was added. `details` carries `max_snapshots` and `max_snapshot_bytes`, or
+    `max_export_bytes`.
+    """
+
+    code = "SNAPSHOT_LIMIT"
+    status = 507
 
 
 class ToolsUnsupportedError(RequestError):

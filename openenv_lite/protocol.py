@@ -67,6 +67,8 @@ class Event(enum.StrEnum):
     STATE = "state"
     LIST_TOOLS = "list_tools"
     CALL_TOOL = "call_tool"
+    SNAPSHOT = "snapshot"
+    RESTORE = "restore"
 
 
 Next = Phase | type[OpenEnvError]
@@ -89,7 +91,7 @@ class Row(NamedTuple):
 
 # As module names, since reading a member off its class costs as much as decoding a field.
 FRESH, RUNNING, DONE, CLOSED = Phase
-RESET, STEP, STATE, LIST_TOOLS, CALL_TOOL = Event
+RESET, STEP, STATE, LIST_TOOLS, CALL_TOOL, SNAPSHOT, RESTORE = Event
 
 TABLE: dict[Event, Row] = {
     # event                production  fresh               running  done
@@ -98,6 +100,8 @@ TABLE: dict[Event, Row] = {
     STATE: Row(False, FRESH, RUNNING, DONE),
     LIST_TOOLS: Row(True, FRESH, RUNNING, DONE),
     CALL_TOOL: Row(True, FRESH, RUNNING, EpisodeDoneError),
+    SNAPSHOT: Row(False, FRESH, RUNNING, DONE),
+    RESTORE: Row(False, RUNNING, RUNNING, RUNNING),  # or the phase that was saved
 }
 
 _NEXT: dict[Event, dict[Phase, Phase]] = {

@@ -30,8 +30,11 @@ class _Readers(dict[type, Callable[[Any], StepResult[Any]]]):
     """What takes an observation of each type apart, made when the type is first seen."""
 
     def __missing__(self, kind: type) -> Callable[[Any], StepResult[Any]]:
-        is_struct = issubclass(kind, msgspec.Struct)
-        reader = self[kind] = _struct_reader(kind) if is_struct else _read_mapping
+        if issubclass(kind, msgspec.Struct):
+            reader = _struct_reader(kind)
+        else:
+            reader = _read_model if hasattr(kind, "model_dump") else _read_mapping
+        self[kind] = reader
         return reader
 
 
@@ -87,9 +90,21 @@ def _struct_reader(kind: type[msgspec.Struct]) -> Callable[[Any], StepResult[Any
 
 
 def _read_mapping(observation: Any) -> StepResult[Any]:
-    fields = codec.to_builtins(observation)
-    if not isinstance(fields, dict):
-        raise TypeError(f"expected an Observation, got {type(observation).__name__}")
+    fields = _object(codec.to_builtins(observation), observation)
     reward, done, truncated = (fields.pop(name, None) for name in _ENVELOPE)
     metadata = fields.get("metadata") or {}
     return StepResult(fields, reward, bool(done), metadata, bool(truncated))
+
+
+def _read_model(observation: Any) -> StepResult[Any]:
+    """Of a foreign model; `truncated` is its author's own field there, and stays."""
+    fields = _object(codec.plain(observation), observation)
+    reward, done = fields.pop("reward", None), fields.pop("done", None)
+    metadata = fields.get("metadata") or {}
+    return StepResult(fields, reward, bool(done), metadata, bool(fields.get("truncated")))
+
+
+def _object(fields: Any, observation: Any) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise TypeError(f"expected an Observation, got {type(observation).__name__}")
+    return fields

@@ -21,7 +21,7 @@ from typing import (
 from openenv_lite import codec
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
 
-__all__ = ["Signature", "is_async", "return_type"]
+__all__ = ["Signature", "is_async", "parameter_type", "return_type"]
 
 MOST_NAMED = 10
 """Unexpected arguments that a refusal lists."""
@@ -140,6 +140,12 @@ def is_async(function: Any) -> bool:
 def return_type(function: Callable[..., Any]) -> Any:
     """The annotated return type, or None where there is none or it cannot be resolved."""
     return _hints(function).get("return")
+
+
+def parameter_type(function: Callable[..., Any], place: int) -> Any:
+    """The annotated type of a parameter, or None where there is none or it cannot be resolved."""
+    names = [*inspect.signature(function).parameters]
+    return _hints(function).get(names[place]) if place < len(names) else None
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

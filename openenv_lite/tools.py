@@ -1,5 +1,6 @@
 """Tools: functions an agent may call, their JSON Schema read from signature and docstring."""
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar, Unpack, get_args, overload
 
@@ -16,12 +17,22 @@ from openenv_lite.schemas import check_of
 from openenv_lite.signature import return_type
 from openenv_lite.types import ServerMode, ToolSpec
 
-__all__ = ["RESERVED_TOOL_NAMES", "Tool", "ToolOptions", "ToolRegistry", "ToolSource"]
+__all__ = [
+    "RESERVED_TOOL_NAMES",
+    "Tool",
+    "ToolOptions",
+    "ToolRegistry",
+    "ToolSource",
+    "is_reserved",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 RESERVED_TOOL_NAMES = frozenset({"reset", "step", "state", "close"})
-"""Controls of the trainer. No tool may carry such a name, in whatever case."""
+"""Controls of the trainer. No tool may carry such a name, in whatever case or letters."""
+
+_UNSEEN = ("Cf", "Cc", "Zs")
+"""Categories of characters that nobody sees in a name, or that are blanks."""
 
 _WRAPPED = frozenset({"string", "integer", "number", "boolean"})
 """Kinds of values that stand under `result` in structured content, which is an object."""
@@ -195,8 +206,15 @@ class ToolRegistry(Registry[dict[ServerMode | None, Tool]]):
         return register if function is None else register(function)
 
 
+def is_reserved(name: str) -> bool:
+    """Whether a person or a model reads a control's name in it, however it is written."""
+    wide = unicodedata.normalize("NFKC", name)
+    seen = "".join(each for each in wide if unicodedata.category(each) not in _UNSEEN)
+    return seen.strip().casefold() in RESERVED_TOOL_NAMES
+
+
 def _refuse_reserved(name: str) -> None:
-    if name.strip().casefold() in RESERVED_TOOL_NAMES:
+    if is_reserved(name):
         raise ConfigurationError(
             f"Tool name {name!r} is reserved for the trainer's controls "
             f"({', '.join(sorted(RESERVED_TOOL_NAMES))}). Rename the tool."

@@ -24,7 +24,8 @@ def rooms() -> list[str]:
 
 
 def files() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+    """All but the templates, which are authors' packages and no rooms."""
+    return sorted({*PACKAGE.rglob("*.py")} - {*(PACKAGE / "templates").rglob("*.py")})
 
 
 def room_of(path: Path) -> str:

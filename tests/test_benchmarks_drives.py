@@ -1,5 +1,6 @@
 """Loads refuse a wrong answer, whoever gives it."""
 
+import asyncio
 import importlib
 import json
 import subprocess
@@ -8,9 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from benchmarks.apps.saved import BYTES, world
 from benchmarks.benches import BENCHES
+from benchmarks.drives import saving
 from benchmarks.drives.batches import ENCODINGS, check_reply, opening, read, step, turns
 from benchmarks.drives.codec import answering
 from benchmarks.drives.exchange import Target, count, messages
@@ -19,8 +23,9 @@ from benchmarks.drives.poles import GymnasiumPlayer, Play, Player, Script, scrip
 from benchmarks.drives.raw import BINARY, framed, payload_of
 from benchmarks.machine import ROOT
 from benchmarks.processes import Running, loading, serving
-from benchmarks.servers import INLINE, own_servers
+from benchmarks.servers import INLINE, own_servers, served
 from openenv_lite import batches
+from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 
 HERE = Target("127.0.0.1:1", 1, 0.01)
@@ -148,6 +153,38 @@ def test_idle_sessions_are_held_and_weighed(server: Running) -> None:
     assert held.opening.steps == 30
     assert 0 < held.alone[2] < 1
     assert 0 < held.beside[2] < 1
+
+
+@pytest.fixture(scope="module")
+def saving_server() -> Iterator[Running]:
+    with serving(served("benchmarks.apps.saved:Saved")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("place", [saving.SESSION, saving.HERE, saving.TCP])
+def test_what_is_saved_and_forked_is_judged_and_timed(place: str, saving_server: Running) -> None:
+    with loading("benchmarks.drives.saving", place, found=saving.Saving) as load:
+        taken = load.run(saving_server, 0.05)
+    assert all(0 < each < 1 for each in taken)
+
+
+def test_a_lane_that_went_astray_is_noticed() -> None:
+    class Astray(saving.Sessions):
+        async def restore(self, session: Session, saved: bytes) -> None:
+            """It stays where it is."""
+
+    async def play() -> None:
+        sessions = Astray()
+        first = await sessions.opened()
+        await first.reset()
+        await saving.timed(sessions, first, 0.05)
+
+    with pytest.raises(ValueError, match="Turn 1 was followed by turn 3"):
+        asyncio.run(play())
+
+
+def test_the_saved_world_is_as_large_as_is_told() -> None:
+    assert BYTES - 28 < len(msgspec.msgpack.encode(world())) <= BYTES
 
 
 def test_every_bench_has_a_command() -> None:

@@ -86,6 +86,10 @@ class Model(pydantic.BaseModel):
     y: int = pydantic.Field(default=0, ge=0)
 
 
+class Branch(pydantic.BaseModel):
+    branches: "list[Branch]" = []
+
+
 class Holder(Action):
     model: Model
 
@@ -238,6 +242,19 @@ def test_a_schema_is_an_object_at_its_top_and_every_reference_resolves(kind: Any
     assert "properties" in schema
     for reference in _references(schema):
         assert reference.removeprefix("#/$defs/") in schema["$defs"], reference
+
+
+@pytest.mark.parametrize("kind", [list[Branch], dict[str, Branch]])
+def test_references_of_a_list_of_models_resolve(kind: Any) -> None:
+    schema = codec.json_schema(kind)
+    assert _references(schema)
+    for reference in _references(schema):
+        assert reference.removeprefix("#/$defs/") in schema["$defs"], reference
+
+
+def test_the_tag_of_a_type_is_of_its_own_kind_in_the_schema() -> None:
+    tagged = codec.json_schema(msgspec.defstruct("Tagged", [], tag=5))
+    assert tagged["properties"]["type"] == {"type": "integer", "const": 5, "default": 5}
 
 
 @pytest.mark.parametrize(("kind", "open_"), [(Action, False), (Observation, False), (State, True)])

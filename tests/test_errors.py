@@ -70,7 +70,7 @@ def test_nothing_else_in_the_package_is_an_exception_a_peer_may_meet() -> None:
     elsewhere = {
         name
         for path in PACKAGE.rglob("*.py")
-        if path.name != "errors.py"
+        if path.name != "errors.py" and "testing" not in path.parts  # which no server runs
         for name in defined.findall(path.read_text())
     }
-    assert elsewhere <= {"Disconnected", "InputRequired"}
+    assert elsewhere <= {"Disconnected", "InputRequired", "_NotPlayableError"}

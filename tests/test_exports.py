@@ -111,6 +111,7 @@ def test_importing_the_package_loads_msgspec_and_no_web_framework() -> None:
     assert "msgspec" in modules
     assert not modules & WEB
     assert not any(m.startswith(("openenv_lite.server", "openenv_lite.client")) for m in modules)
+    assert "sqlite3" not in modules
 
 
 def test_the_client_loads_no_server() -> None:
@@ -125,6 +126,10 @@ def test_the_server_loads_no_client() -> None:
     assert not modules & {"pydantic", "fastmcp", "mcp", "uvicorn"}
 
 
-@pytest.mark.parametrize("name", ["create_app", "HTTPEnvServer", "EnvClient", "MCPToolClient"])
+LAZY = ["create_app", "HTTPEnvServer", "EnvClient", "MCPToolClient"]
+BACKED = ["StructBacked", "SQLiteBacked", "DirectoryBacked"]
+
+
+@pytest.mark.parametrize("name", LAZY + BACKED)
 def test_a_lazy_name_is_loaded_when_asked_for(name: str) -> None:
     assert loaded_by(f"from openenv_lite import {name}")

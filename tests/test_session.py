@@ -19,6 +19,7 @@ from openenv_lite.blueprint import Blueprint
 from openenv_lite.errors import (
     EpisodeDoneError,
     ExecutionError,
+    InvalidMessageError,
     ResetRequiredError,
     SessionClosedError,
     ToolsUnsupportedError,
@@ -339,6 +340,16 @@ async def test_extra_attributes_of_a_state_are_sent() -> None:
 
     async with session(Rich) as one:
         assert await one.state() == {"episode_id": "e", "step_count": 2, "board": [1, 2]}
+
+
+@on_loop
+async def test_an_episode_is_not_called_by_a_name_without_end() -> None:
+    """It stands in each line of a recording."""
+    async with session(Inline) as one:
+        await one.reset({"episode_id": "e" * 255})
+        with pytest.raises(InvalidMessageError, match="Invalid"):
+            await one.reset({"episode_id": "e" * 256})
+        assert (await one.state())["episode_id"] == "e" * 255
 
 
 @on_loop

@@ -41,6 +41,12 @@ def test_a_reserved_name_is_refused_in_any_case(name: str, space: str) -> None:
         ToolRegistry()(name=space + name + space)(greet)
 
 
+@pytest.mark.parametrize("name", ["\uff52\uff45\uff53\uff45\uff54", "cl\u200bose", "re set"])
+def test_a_name_that_only_looks_reserved_to_a_reader_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="reserved"):
+        ToolRegistry()(name=name)(greet)
+
+
 @pytest.mark.parametrize("name", sorted(RESERVED_TOOL_NAMES))
 def test_a_function_of_a_reserved_name_is_refused(name: str) -> None:
     def function() -> None:

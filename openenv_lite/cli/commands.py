@@ -6,11 +6,15 @@ from typing import Any
 import click
 
 from openenv_lite import __version__
+from openenv_lite.cli.check import check
 from openenv_lite.cli.demo import demo
 from openenv_lite.cli.mcp import mcp
+from openenv_lite.cli.new import new
+from openenv_lite.cli.replay import replay
 from openenv_lite.cli.rollout import rollout
 from openenv_lite.cli.serve import serve
 from openenv_lite.errors import ConfigurationError, OpenEnvError
+from openenv_lite.printable import printable
 
 __all__ = ["cli"]
 
@@ -43,7 +47,7 @@ def _with_help(error: click.ClickException) -> str:
 
 
 def _tell(text: str, code: int) -> int:
-    click.echo(f"openenv-lite: {' '.join(text.split())}", err=True)
+    click.echo(f"openenv-lite: {printable(' '.join(text.split()))}", err=True)
     return code
 
 
@@ -56,5 +60,5 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (serve, mcp, rollout, demo):
+for _command in (new, serve, mcp, rollout, replay, check, demo):
     cli.add_command(_command)

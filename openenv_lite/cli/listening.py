@@ -54,7 +54,9 @@ def _bound(host: str, port: int, spreads: bool, joins: bool = False) -> socket.s
 
     The first says so only afterwards, so that a port on which another server spreads is refused.
     """
-    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio lets a connection send at once only where the listening socket names its protocol.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

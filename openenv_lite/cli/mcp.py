@@ -19,7 +19,6 @@ from typing import Any
 import click
 
 from openenv_lite.cli.arguments import env_option, log_at, log_level_option
-from openenv_lite.cli.loading import Plan, server_of
 from openenv_lite.cli.pipes import Pipes, Taken, take_over
 from openenv_lite.conversation.dialect import Caller
 from openenv_lite.conversation.link import Link
@@ -27,6 +26,7 @@ from openenv_lite.conversation.refusals import refusal
 from openenv_lite.conversation.stream import Answer
 from openenv_lite.conversation.tenant import Guest
 from openenv_lite.errors import ConfigurationError, MessageTooLargeError
+from openenv_lite.loading import Plan, server_of
 from openenv_lite.server import HTTPEnvServer
 from openenv_lite.types import ServerMode
 

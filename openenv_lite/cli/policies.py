@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 
-from openenv_lite.cli.loading import attribute, search_in
 from openenv_lite.cli.sampling import Sampler
 from openenv_lite.client import GenericEnvClient
 from openenv_lite.client.http import transport_to
 from openenv_lite.errors import ConfigurationError, ConnectionFailedError
+from openenv_lite.loading import attribute, search_in
 
 __all__ = ["Policy", "policy_named"]
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from openenv_lite.cli.episodes import Episode
+from openenv_lite.printable import printable
 
 __all__ = ["Summary"]
 
@@ -50,7 +51,7 @@ class Summary:
         table.add_row("speed", f"{self._steps / (self._elapsed or 1):,.0f} steps/s")
         table.add_row("failures", f"{failed:,}")
         for error, count in self.failures.most_common(_SHOWN_FAILURES):
-            table.add_row("", f"{count:,} x {escape(error)}")
+            table.add_row("", f"{count:,} x {escape(printable(error))}")
         console.print(table)
 
 

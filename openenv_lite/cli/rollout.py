@@ -13,11 +13,11 @@ from starlette.applications import Starlette
 from openenv_lite import codec
 from openenv_lite.cli.arguments import control_token_option, env_option
 from openenv_lite.cli.episodes import Episode, Rollout, roll_out
-from openenv_lite.cli.loading import ASGIApp, Plan
 from openenv_lite.cli.policies import policy_named
 from openenv_lite.cli.report import Summary
 from openenv_lite.client import GenericEnvClient
 from openenv_lite.errors import ConfigurationError
+from openenv_lite.loading import ASGIApp, Plan
 
 __all__ = ["play_and_report", "rollout"]
 

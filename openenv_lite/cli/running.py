@@ -6,7 +6,7 @@ from typing import Any
 
 import uvicorn
 
-from openenv_lite.cli.loading import ASGIApp, server_of
+from openenv_lite.loading import ASGIApp, server_of
 
 __all__ = ["Server", "run"]
 

@@ -14,16 +14,16 @@ from openenv_lite.cli.arguments import (
     log_level_option,
 )
 from openenv_lite.cli.listening import Listening, listening_on_path, listening_on_port
-from openenv_lite.cli.loading import ASGIApp, Plan, has_controls, server_of
 from openenv_lite.cli.running import run
 from openenv_lite.cli.workers import run_workers
 from openenv_lite.errors import ConfigurationError
+from openenv_lite.loading import ASGIApp, Plan, has_controls, server_of
 from openenv_lite.types import ServerMode
 
 __all__ = ["serve"]
 
-_KEY = "OPENENV_MCP_KEY"
-"""Variable that seals what one worker gives to an MCP client and another gets back."""
+_KEYS = ("OPENENV_MCP_KEY", "OPENENV_SNAPSHOT_KEY")
+"""Variables that seal what one worker gives to a client and another gets back."""
 
 
 @click.command()
@@ -90,6 +90,14 @@ _KEY = "OPENENV_MCP_KEY"
     show_envvar=True,
     help="A web page that may call /mcp and /ws. May be given several times.",
 )
+@click.option(
+    "--record",
+    "record_dir",
+    type=click.Path(file_okay=False),
+    envvar="OPENENV_RECORD_DIR",
+    show_envvar=True,
+    help="A folder in which to record all episodes, as JSON lines.",
+)
 @log_level_option
 def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
     """Serve TARGET over HTTP, WebSocket and MCP.
@@ -107,6 +115,7 @@ def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
         mcp_token=options["mcp_token"],
         allowed_hosts=options["allowed_hosts"] or None,
         allowed_origins=options["allowed_origins"] or None,
+        record_dir=options["record_dir"],
     )
     app = plan.app()
     if options["workers"] > 1:
@@ -117,7 +126,8 @@ def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
         if options["workers"] == 1:
             run(app, options["log_level"], listening.sockets)
         else:
-            os.environ[_KEY] = os.environ.get(_KEY) or secrets.token_urlsafe(32)
+            for key in _KEYS:
+                os.environ[key] = os.environ.get(key) or secrets.token_urlsafe(32)
             run_workers(plan, options["log_level"], listening.sockets)
 
 

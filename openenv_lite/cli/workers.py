@@ -16,9 +16,9 @@ from multiprocessing.context import SpawnProcess
 from typing import NamedTuple
 
 from openenv_lite.cli.arguments import log_at
-from openenv_lite.cli.loading import ASGIApp, Plan
 from openenv_lite.cli.running import Server
 from openenv_lite.errors import ConfigurationError
+from openenv_lite.loading import ASGIApp, Plan
 from openenv_lite.server.workers import WorkerApp
 from openenv_lite.workers import Worker, become
 

@@ -10,6 +10,7 @@ from openenv_lite.client.async_socket import AsyncSocket
 from openenv_lite.client.deadline import Deadline
 from openenv_lite.client.exchange import CLOSE_WAIT_S, FAREWELL, READ_STATE, Exchange, request
 from openenv_lite.client.inprocess import AsyncInProcess
+from openenv_lite.client.recorded import RecordedTransport, ledger_of
 from openenv_lite.client.sync_client import SyncEnvClient
 from openenv_lite.client.target import ASGIApp, ConnectionOptions, Target
 from openenv_lite.client.translation import ActT, Hooks, ObsT, StateT
@@ -47,6 +48,7 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
 
     Raises:
         ValueError: Neither URL nor app, an unknown scheme, or an unknown mode.
+        ConfigurationError: The file to record to cannot be written.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
         """Everything that belongs to one session."""
         self._exchange = Exchange()
         self._words = self._translation()
+        self._ledger = ledger_of(self.target)
         self._transport: AsyncTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._children: list[Self] = []
@@ -171,12 +174,15 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
                 return self._transport
             await self._abandon(self._transport, loss)
         session = self._exchange.route(beginning)
-        transport = (
-            AsyncSocket(self.target) if self.target.app is None else AsyncInProcess(self.target)
-        )
+        transport = self._new_transport()
         self._exchange.opened(session, await transport.connect(session))
         self._transport, self._loop = transport, asyncio.get_running_loop()
         return transport
+
+    def _new_transport(self) -> AsyncTransport:
+        kind = AsyncSocket if self.target.app is None else AsyncInProcess
+        transport: AsyncTransport = kind(self.target)
+        return transport if self._ledger is None else RecordedTransport(transport, self._ledger)
 
     async def _abandon(self, transport: AsyncTransport, error: OpenEnvError) -> None:
         """Let go of a connection that is of no use any more, unless a close has done so."""

@@ -6,11 +6,24 @@ nothing can differ from what a server would have told.
 """
 
 import asyncio
+import math
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from openenv_lite.batches import Cancel, Refused, RequestDecoder, Step, described
+from openenv_lite.batches import (
+    Cancel,
+    Discard,
+    Export,
+    Import,
+    Refused,
+    RequestDecoder,
+    Restore,
+    Snapshot,
+    Step,
+    described,
+)
 from openenv_lite.blueprint import Blueprint
 from openenv_lite.client.carriers import Heard
 from openenv_lite.client.sync_inprocess import OwnLoop
@@ -23,18 +36,21 @@ from openenv_lite.vector import Vector, encoded
 
 __all__ = ["AsyncEnvs", "SyncEnvs"]
 
+_AT_ONCE = (Step, Snapshot, Restore, Export, Import, Discard)
+"""What inline classes answer without an event loop."""
+
 Ended = Callable[[ConnectionLostError], None]
 
 
 class AsyncEnvs:
-    """An `AsyncCarrier` to a pool of its own, as large as the client has lanes."""
+    """An `AsyncCarrier` to a pool of its own."""
 
     def __init__(self, plan: VectorPlan, words: VectorWords) -> None:
         assert plan.env is not None
         blueprint = Blueprint(plan.env)
         self.is_inline = blueprint.inline
         """Whether steps and resets are answered by `pass_on` at once."""
-        self._pool = Pool(blueprint, PoolSettings(max_sessions=plan.lanes.num_envs))
+        self._pool = Pool(blueprint, _unlimited(plan.snapshot_key))
         self._vector = Vector(self._pool, plan.mode, seal=words.form.sealed)
         self._mode = plan.mode
         self._words = words
@@ -122,6 +138,18 @@ class AsyncEnvs:
         self.heard(self._words.decode(encoded(reply, self._words.form.encode, self._mode)))
 
 
+def _unlimited(snapshot_key: str | None) -> PoolSettings:
+    """Lanes and snapshots as many as there is memory, which is the trainer's own."""
+    return PoolSettings(
+        max_sessions=sys.maxsize,
+        max_snapshots=sys.maxsize,
+        max_snapshot_bytes=sys.maxsize,
+        max_export_bytes=sys.maxsize,
+        snapshot_life_s=math.inf,
+        snapshot_key=snapshot_key,
+    )
+
+
 class SyncEnvs:
     """A `SyncCarrier` to the same; steps of an inline class touch no event loop."""
 
@@ -140,7 +168,7 @@ class SyncEnvs:
 
     def send(self, request: Any) -> None:
         """See `SyncCarrier`."""
-        if self._inner.is_inline and isinstance(request, Step) and not self._inner.is_busy:
+        if self._inner.is_inline and isinstance(request, _AT_ONCE) and not self._inner.is_busy:
             self._inner.pass_on(request)
         else:
             self._loop.run(self._inner.send(request))

@@ -94,7 +94,7 @@ class MCPToolClient(EnvClient[Any, Observation, State]):
     `result["content"]` holds images too, where `call_tool` gives plain values only.
 
     Raises:
-        ValueError: `mode="simulation"`.
+        ValueError: `mode="simulation"`, or `record=`.
     """
 
     def __init__(
@@ -110,6 +110,8 @@ class MCPToolClient(EnvClient[Any, Observation, State]):
                 "MCPToolClient speaks to tools in production mode; for simulation use "
                 "GenericEnvClient and step(CallToolAction(...))"
             )
+        if options.get("record") is not None:
+            raise ValueError("An agent's calls are recorded by the server: `serve --record`")
         super().__init__(base_url, app=app, mode=mode or ServerMode.PRODUCTION, **options)
 
     def _begin(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 from openenv_lite import codec
 from openenv_lite.client.deadline import Deadline
 from openenv_lite.client.exchange import CLOSE_WAIT_S, FAREWELL, READ_STATE, Exchange, request
+from openenv_lite.client.recorded import RecordedSync, ledger_of
 from openenv_lite.client.sync_inprocess import OwnLoop, SyncInProcess
 from openenv_lite.client.sync_socket import SyncSocket
 from openenv_lite.client.target import Target
@@ -42,6 +43,7 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         """Everything that belongs to one session."""
         self._exchange = Exchange()
         self._words = self._hooks._translation()
+        self._ledger = ledger_of(self.target)
         self._transport: SyncTransport | None = None
         self._children: list[Self] = []
 
@@ -157,9 +159,12 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         return transport
 
     def _new_transport(self) -> SyncTransport:
-        if self.target.app is None:
-            return SyncSocket(self.target)
-        return SyncInProcess(self.target, self._loop)
+        transport: SyncTransport = (
+            SyncSocket(self.target)
+            if self.target.app is None
+            else SyncInProcess(self.target, self._loop)
+        )
+        return transport if self._ledger is None else RecordedSync(transport, self._ledger)
 
     def _abandon(self, transport: SyncTransport, error: OpenEnvError) -> None:
         """Let go of a connection that is of no use any more."""

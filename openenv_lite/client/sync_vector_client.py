@@ -5,9 +5,11 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Generic, Self
 
+from openenv_lite.client.branching import SyncBranching
 from openenv_lite.client.carriers import SyncCarrier, SyncFrames
 from openenv_lite.client.deadline import Deadline
 from openenv_lite.client.exchange import CLOSE_WAIT_S
+from openenv_lite.client.recorded_lanes import RecordedSyncCarrier, ledger_of
 from openenv_lite.client.sync_inprocess import OwnLoop
 from openenv_lite.client.translation import ActT, ObsT, StateT
 from openenv_lite.client.vector_exchange import Seeds, VectorExchange
@@ -19,7 +21,7 @@ from openenv_lite.errors import ConnectionLostError, OpenEnvError, ReplyTimeoutE
 __all__ = ["SyncVectorEnvClient"]
 
 
-class SyncVectorEnvClient(Generic[ActT, ObsT, StateT]):
+class SyncVectorEnvClient(SyncBranching, Generic[ActT, ObsT, StateT]):
     """`VectorEnvClient` for code without an event loop, made by its `sync()`.
 
     For one thread at a time. Over a socket there is no event loop here either, nor where an
@@ -30,18 +32,19 @@ class SyncVectorEnvClient(Generic[ActT, ObsT, StateT]):
         self.plan = plan
         self._words = words
         self._exchange = VectorExchange(plan.lanes)
+        self._ledger = ledger_of(plan)
         self._carrier: SyncCarrier | None = None
         self._loop = OwnLoop()
 
     @property
     def num_envs(self) -> int:
         """How many lanes there are."""
-        return self.plan.lanes.num_envs
+        return self._exchange.num_envs
 
     @property
     def sessions(self) -> list[str]:
         """The session ids of the lanes; none before the lanes are open."""
-        return [*self._exchange.sessions]
+        return self._exchange.sessions
 
     def connect(self) -> Self:
         """See `VectorEnvClient`."""
@@ -52,6 +55,7 @@ class SyncVectorEnvClient(Generic[ActT, ObsT, StateT]):
         self, seeds: Seeds = None, lanes: Sequence[int] | None = None, **options: Any
     ) -> VectorResult[ObsT]:
         """See `VectorEnvClient`."""
+        self._renewed(lanes)
         request = self._exchange.reset(seeds, lanes, options)
         return self._words.result(self._call(request, beginning=lanes is None))
 
@@ -63,6 +67,7 @@ class SyncVectorEnvClient(Generic[ActT, ObsT, StateT]):
         self, seeds: Seeds = None, lanes: Sequence[int] | None = None, **options: Any
     ) -> None:
         """See `VectorEnvClient`."""
+        self._renewed(lanes)
         self._post(self._exchange.reset(seeds, lanes, options), beginning=lanes is None)
 
     def send(self, actions: Any, lanes: Sequence[int] | None = None) -> None:
@@ -118,6 +123,11 @@ class SyncVectorEnvClient(Generic[ActT, ObsT, StateT]):
             with contextlib.suppress(ReplyTimeoutError):
                 self._await(carrier, farewell.id, CLOSE_WAIT_S)
         self._exchange.give_up(farewell.id)
+
+    def _renewed(self, lanes: Sequence[int] | None) -> None:
+        """Notice a loss before all lanes are named: after it they may have other numbers."""
+        if lanes is None:
+            self._connection(beginning=True)
 
     def _post(self, request: Any, beginning: bool = False) -> None:
         """A request whose reply is left to `recv`."""
@@ -184,11 +194,16 @@ class SyncVectorEnvClient(Generic[ActT, ObsT, StateT]):
         return carrier
 
     def _new_carrier(self) -> SyncCarrier:
+        if self._ledger is None:
+            return self._carrier_with(self._words)
+        return RecordedSyncCarrier(self._carrier_with, self._words, self._ledger)
+
+    def _carrier_with(self, words: VectorWords) -> SyncCarrier:
         if self.plan.target is not None:
-            return SyncFrames(self.plan.target, self._words, self._loop)
+            return SyncFrames(self.plan.target, words, self._loop)
         # Only who plays here pays for the runtime.
         found = importlib.import_module("openenv_lite.client.env_carrier")
-        carrier: SyncCarrier = found.SyncEnvs(self.plan, self._words, self._loop)
+        carrier: SyncCarrier = found.SyncEnvs(self.plan, words, self._loop)
         return carrier
 
     def _lose(self, carrier: SyncCarrier, loss: ConnectionLostError) -> None:

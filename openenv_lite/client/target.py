@@ -1,5 +1,6 @@
 """What a client connects to, and how."""
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypedDict
 from urllib.parse import quote, urlsplit
@@ -27,6 +28,8 @@ class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     websocket_ping_timeout_s: float | None = 20.0
     headers: dict[str, str] | None = None
     """Sent with every handshake and HTTP request, `Authorization` for instance."""
+    record: str | os.PathLike[str] | None = None
+    """A file to which what is played is appended, as JSON lines; see `openenv_lite.recording`."""
 
     @property
     def max_message_bytes(self) -> int:
@@ -43,6 +46,7 @@ class ConnectionOptions(TypedDict, total=False):
     websocket_ping_interval_s: float | None
     websocket_ping_timeout_s: float | None
     headers: dict[str, str] | None
+    record: str | os.PathLike[str] | None
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -93,7 +97,8 @@ class Target(msgspec.Struct, frozen=True):
             prefix = self.base_url.removeprefix(_UNIX).partition(":")[2]
             return "http", "localhost" + prefix.rstrip("/")
         url = urlsplit(self.base_url)
-        if url.scheme not in _WEBSOCKET_SCHEMES or not url.netloc:
+        # Whoever asks for a port that is no number, or too large a one, is told so by a ValueError.
+        if url.scheme not in _WEBSOCKET_SCHEMES or not url.hostname or url.port == 0:
             raise ValueError(
                 "base_url must be an http, https, ws or wss URL, or unix:///path/of.sock, "
                 f"not {self.base_url!r}"

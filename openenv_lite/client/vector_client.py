@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, Unpack
 
 from openenv_lite.client.async_client import check_loop
+from openenv_lite.client.branching import AsyncBranching
 from openenv_lite.client.carriers import AsyncCarrier, AsyncFrames
 from openenv_lite.client.exchange import CLOSE_WAIT_S
+from openenv_lite.client.recorded_lanes import RecordedAsyncCarrier, ledger_of
 from openenv_lite.client.sync_vector_client import SyncVectorEnvClient
 from openenv_lite.client.target import ASGIApp
 from openenv_lite.client.translation import ActT, ObsT, StateT, Typed
@@ -21,7 +23,7 @@ from openenv_lite.errors import ConnectionLostError, OpenEnvError, ReplyTimeoutE
 __all__ = ["VectorEnvClient"]
 
 
-class VectorEnvClient(Typed[ActT, ObsT, StateT]):
+class VectorEnvClient(AsyncBranching, Typed[ActT, ObsT, StateT]):
     """Many environments of one class, each in a lane, stepped together by one message.
 
     Name the types in the generics, `VectorEnvClient[Move, Board, State](url, num_envs=64)`, or do
@@ -41,10 +43,12 @@ class VectorEnvClient(Typed[ActT, ObsT, StateT]):
         **options: `batch_size`, how many lanes `recv` waits for (all that were sent together by
             default); `autoreset`, one of `"disabled"`, `"next_step"` and `"same_step"` as
             Gymnasium defines them; `encoding`, `"msgpack"` or `"json"`; `mode`, in which `env` is
-            played; and those of `ConnectionSettings`.
+            played; `snapshot_key`, which seals what it exports (16 characters or more; random by
+            default); and those of `ConnectionSettings`.
 
     Raises:
         ValueError: Not exactly one of URL, app and env, or a value that an option cannot have.
+        ConfigurationError: The file to record to cannot be written.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class VectorEnvClient(Typed[ActT, ObsT, StateT]):
     ) -> None:
         self.plan = VectorPlan.of(Place(base_url, app, env), num_envs, options)
         self._exchange = VectorExchange(self.plan.lanes)
+        self._ledger = ledger_of(self.plan)
         self._carrier: AsyncCarrier | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lost: list[AsyncCarrier] = []
@@ -71,12 +76,12 @@ class VectorEnvClient(Typed[ActT, ObsT, StateT]):
     @property
     def num_envs(self) -> int:
         """How many lanes there are."""
-        return self.plan.lanes.num_envs
+        return self._exchange.num_envs
 
     @property
     def sessions(self) -> list[str]:
         """The session ids of the lanes; none before the lanes are open."""
-        return [*self._exchange.sessions]
+        return self._exchange.sessions
 
     def sync(self) -> "SyncVectorEnvClient[ActT, ObsT, StateT]":
         """The same client for code without an event loop, with lanes of its own."""
@@ -279,11 +284,16 @@ class VectorEnvClient(Typed[ActT, ObsT, StateT]):
         return carrier
 
     def _new_carrier(self) -> AsyncCarrier:
+        if self._ledger is None:
+            return self._carrier_with(self._words)
+        return RecordedAsyncCarrier(self._carrier_with, self._words, self._ledger)
+
+    def _carrier_with(self, words: VectorWords) -> AsyncCarrier:
         if self.plan.target is not None:
-            return AsyncFrames(self.plan.target, self._words)
+            return AsyncFrames(self.plan.target, words)
         # Only who plays here pays for the runtime.
         found = importlib.import_module("openenv_lite.client.env_carrier")
-        carrier: AsyncCarrier = found.AsyncEnvs(self.plan, self._words)
+        carrier: AsyncCarrier = found.AsyncEnvs(self.plan, words)
         return carrier
 
     def _lose(self, carrier: AsyncCarrier, loss: ConnectionLostError) -> None:

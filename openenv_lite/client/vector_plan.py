@@ -14,7 +14,7 @@ __all__ = ["Lanes", "Place", "VectorOptions", "VectorPlan"]
 Encoding = Literal["msgpack", "json"]
 
 _FORMATS: dict[str, Format] = {"msgpack": MSGPACK, "json": JSON}
-_OWN = ("batch_size", "autoreset", "encoding", "mode")
+_OWN = ("batch_size", "autoreset", "encoding", "mode", "snapshot_key")
 
 
 class VectorOptions(ConnectionOptions, total=False):
@@ -24,6 +24,7 @@ class VectorOptions(ConnectionOptions, total=False):
     autoreset: str
     encoding: Encoding
     mode: str | None
+    snapshot_key: str | None
 
 
 class Place(NamedTuple):
@@ -58,6 +59,7 @@ class VectorPlan(NamedTuple):
         target: The server; None where there is none.
         env: The class to play in this process, where there is no server.
         settings: How to connect, and how long to wait.
+        snapshot_key: Seals what environments of this process export; None for one chosen here.
     """
 
     lanes: Lanes
@@ -66,6 +68,7 @@ class VectorPlan(NamedTuple):
     target: Target | None
     env: Callable[[], Any] | None
     settings: ConnectionSettings
+    snapshot_key: str | None
 
     @classmethod
     def of(cls, place: Place, num_envs: int, options: VectorOptions) -> "VectorPlan":
@@ -90,4 +93,5 @@ class VectorPlan(NamedTuple):
             target=None if place.env else Target.of(place.base_url, place.app, others),
             env=place.env,
             settings=ConnectionSettings(**others),
+            snapshot_key=own.get("snapshot_key"),
         )

@@ -8,7 +8,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from openenv_lite import codec
-from openenv_lite.batches import Closed, Format, Opened, Refused, Results, States
+from openenv_lite.batches import (
+    Closed,
+    Discarded,
+    Exported,
+    Format,
+    Imported,
+    Opened,
+    Refused,
+    Restored,
+    Results,
+    Snapshots,
+    States,
+)
 from openenv_lite.client.remote_errors import error_of
 from openenv_lite.client.translation import TypeArguments, open_struct
 from openenv_lite.client.vector_result import VectorResult, reader
@@ -19,6 +31,10 @@ __all__ = ["Unreadable", "VectorWords"]
 # Arrays go out as lists: an author's action type says `list[float]`, for every encoding.
 _encode_msgpack = msgspec.msgpack.Encoder(enc_hook=codec.plain).encode
 
+
+_OTHERS: Any = (
+    Opened | Closed | States | Snapshots | Restored | Exported | Imported | Discarded | Refused
+)
 
 _LARGE = 4096
 """Bytes of a frame that holds so many objects that the collector would run while it is decoded."""
@@ -70,8 +86,8 @@ class VectorWords:
         self.result: Callable[[Any], VectorResult[Any]] = reader(types.observation)
         self._types = types
         self._typed = Results[types.observation]  # type: ignore[name-defined]
-        self._decode = form.decoder(self._typed | Opened | Closed | States | Refused)
-        self._decode_loosely = form.decoder(Results[Any] | Opened | Closed | States | Refused)
+        self._decode = form.decoder(self._typed | _OTHERS)
+        self._decode_loosely = form.decoder(Results[Any] | _OTHERS)
         self._decode_id = form.decoder(_Named)
 
     def decode(self, frame: bytes) -> Any:

@@ -18,16 +18,25 @@ from openenv_lite.clock import Clock
 from openenv_lite.conversation.service import Service
 from openenv_lite.conversation.site import Site, SiteSettings
 from openenv_lite.errors import ConfigurationError
-from openenv_lite.pool import Pool, PoolSettings, PoolStatistics
+from openenv_lite.pool import NewSession, Pool, PoolSettings, PoolStatistics
+from openenv_lite.recording.session import recorded_in
 from openenv_lite.server.failures import http_exception
 from openenv_lite.server.guard import Guard
 from openenv_lite.server.routes import MCP_PATH, McpRoute, routes_of
 from openenv_lite.server.settings import ServerSettings
+from openenv_lite.session import Session
+from openenv_lite.snapshots import SnapshotSettings
 from openenv_lite.types import ServerMode
 
 __all__ = ["HTTPEnvServer", "create_app"]
 
-_POOL_FIELDS = ("idle_timeout_s", "resume_grace_s", "queue_timeout_s", "close_timeout_s")
+_POOL_FIELDS = (
+    "idle_timeout_s",
+    "resume_grace_s",
+    "queue_timeout_s",
+    "close_timeout_s",
+    *SnapshotSettings.__struct_fields__,
+)
 
 
 class HTTPEnvServer:
@@ -57,7 +66,7 @@ class HTTPEnvServer:
     ) -> None:
         self.settings = _settings(settings)
         self.blueprint = Blueprint(env, action_cls, observation_cls, state_cls)
-        self.pool = Pool(self.blueprint, self._pool_settings(), clock)
+        self.pool = Pool(self.blueprint, self._pool_settings(), clock, self._new_session())
         self._guard = Guard(self.settings)
         self._key = (self.settings.mcp_key or secrets.token_urlsafe(32)).encode()
         self._services: list[Service] = []
@@ -71,8 +80,13 @@ class HTTPEnvServer:
                 "several may live side by side. Set SUPPORTS_CONCURRENT_SESSIONS = True on it "
                 "once its instances share nothing."
             )
-        times = {name: getattr(self.settings, name) for name in _POOL_FIELDS}
-        return PoolSettings(max_sessions=most, **times)
+        shared = {name: getattr(self.settings, name) for name in _POOL_FIELDS}
+        return PoolSettings(max_sessions=most, **shared)
+
+    def _new_session(self) -> NewSession:
+        folder = self.settings.record_dir
+        name = self.settings.env_name or self.blueprint.name
+        return Session if folder is None else recorded_in(folder, name)
 
     def routes(self, mode: ServerMode | str = ServerMode.SIMULATION) -> list[BaseRoute]:
         """The routes of this environment in a mode, to be mounted wherever you like."""
@@ -175,8 +189,10 @@ def create_app(
         mode: By default what `OPENENV_MODE` says, else simulation.
         settings: Arguments of `HTTPEnvServer` and fields of `ServerSettings`. Where one is not
             given, `MAX_CONCURRENT_ENVS`, `SESSION_IDLE_TIMEOUT_S`, `OPENENV_CONTROL_TOKEN`,
-            `OPENENV_MCP_TOKEN`, `OPENENV_MCP_KEY`, `OPENENV_ALLOWED_HOSTS` and
-            `OPENENV_ALLOWED_ORIGINS` (a blank between two) of the process's environment count.
+            `OPENENV_MCP_TOKEN`, `OPENENV_MCP_KEY`, `OPENENV_RECORD_DIR`,
+            `OPENENV_MAX_SNAPSHOTS`, `OPENENV_MAX_SNAPSHOT_BYTES`, `OPENENV_SNAPSHOT_LIFE_S`,
+            `OPENENV_SNAPSHOT_KEY`, `OPENENV_ALLOWED_HOSTS` and `OPENENV_ALLOWED_ORIGINS` (a blank
+            between two) of the process's environment count.
     """
     given = {**_from_environment(), **{k: v for k, v in settings.items() if v is not None}}
     server = HTTPEnvServer(env, action_cls, observation_cls, **given)
@@ -194,6 +210,12 @@ def _from_environment() -> dict[str, Any]:
         "control_token": ("OPENENV_CONTROL_TOKEN", str),
         "mcp_token": ("OPENENV_MCP_TOKEN", str),
         "mcp_key": ("OPENENV_MCP_KEY", str),
+        "record_dir": ("OPENENV_RECORD_DIR", str),
+        "max_snapshots": ("OPENENV_MAX_SNAPSHOTS", int),
+        "max_snapshot_bytes": ("OPENENV_MAX_SNAPSHOT_BYTES", int),
+        "max_export_bytes": ("OPENENV_MAX_EXPORT_BYTES", int),
+        "snapshot_life_s": ("OPENENV_SNAPSHOT_LIFE_S", float),
+        "snapshot_key": ("OPENENV_SNAPSHOT_KEY", str),
         "allowed_hosts": ("OPENENV_ALLOWED_HOSTS", str.split),
         "allowed_origins": ("OPENENV_ALLOWED_ORIGINS", str.split),
     }

@@ -14,12 +14,15 @@ from openenv_lite import codec
 from openenv_lite.batches import (
     Cancel,
     Close,
+    Fork,
     Format,
     Mcp,
     Open,
     ReadState,
     Refused,
     Reset,
+    Restore,
+    Snapshot,
     Step,
     Told,
     described,
@@ -46,8 +49,8 @@ MOST_UNANSWERED = 1024
 
 _FAILURES = (Exception, InputRequired)
 
-_WHOLE = (Open, Close, Mcp)
-_IN_TURN = (Step, Reset, ReadState)
+_WHOLE = (Open, Fork, Close, Mcp)
+_IN_TURN = (Step, Reset, ReadState, Snapshot, Restore)
 
 
 class Reading(NamedTuple):

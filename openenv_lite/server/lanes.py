@@ -41,8 +41,9 @@ class LanesEndpoint:
         self._token = settings.control_token
         self._limit = settings.max_message_bytes
         self._dialect = OpenEnvDialect(pool, mode)
+        kind, most = pool.blueprint.action_type, pool.settings.max_sessions
         self._decoders = {
-            (name, control): RequestDecoder(pool.blueprint.action_type, form, mode, control)
+            (name, control): RequestDecoder(kind, form, mode, control, most)
             for name, form in FORMATS.items()
             for control in (False, True)
         }

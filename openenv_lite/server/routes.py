@@ -109,13 +109,12 @@ class _Information:
         self._mode = mode
         self._name = settings.env_name or blueprint.name
         self._metadata: Any = None
-        observation = codec.json_schema(blueprint.observation_type)
         self._schema = codec.encode(
             {
                 "action": codec.json_schema(blueprint.action_type),
-                "observation": observation,
+                "observation": codec.json_schema(blueprint.observation_type),
                 "state": codec.json_schema(blueprint.state_type),
-                "reset_observation": observation,
+                "reset_observation": codec.json_schema(blueprint.reset_type),
             }
         )
 

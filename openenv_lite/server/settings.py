@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
+
+from openenv_lite.snapshots import SnapshotSettings
 
 __all__ = ["ServerSettings"]
 
@@ -12,8 +14,11 @@ Count = Annotated[int, Meta(ge=1)]
 Secret = Annotated[str, Meta(min_length=16)]
 
 
-class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings of a server; times in seconds, sizes in bytes (of a WebSocket text, characters)."""
+class ServerSettings(SnapshotSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of a server, besides those of its snapshots.
+
+    Times are in seconds, sizes in bytes (of a WebSocket text, characters).
+    """
 
     env_name: str | None = None
     """What `/list_environments` calls the environment; its class's name by default."""
@@ -59,3 +64,6 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Clients of the MCP revisions with sessions that may be known at once."""
     mcp_page_size: Count = 100
     """Tools, resources or prompts on one page of a list."""
+    record_dir: str | None = None
+    """A folder in which all that happens is recorded, in a file for each start of a process; see
+    `openenv_lite.recording`."""

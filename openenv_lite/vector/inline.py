@@ -11,7 +11,7 @@ from openenv_lite.context import InputRequired
 from openenv_lite.errors import OpenEnvError
 from openenv_lite.executor import SLOW_CALL_S
 from openenv_lite.failures import typed
-from openenv_lite.types import ServerMode, StepResult
+from openenv_lite.types import ServerMode
 from openenv_lite.vector.lane import Lane
 from openenv_lite.vector.readiness import Outcome
 
@@ -20,9 +20,10 @@ __all__ = ["CALLS_PER_LOOK", "Inline", "unknown"]
 CALLS_PER_LOOK = 16
 """Calls from one look at the clock to the next."""
 
-Call = Callable[[Any], StepResult[Any]]
+Call = Callable[[Any], Any]
 
-_CALLS = {name: operator.attrgetter(f"{name}_inline") for name in ("reset", "step")}
+CALLS = ("reset", "step", "snapshot", "restore")
+_CALLS = {name: operator.attrgetter(f"{name}_inline") for name in CALLS}
 
 
 class Inline:

@@ -1,21 +1,26 @@
 """One lane: a session, and what follows the end of its episodes."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from openenv_lite.batches import Autoreset
-from openenv_lite.errors import OpenEnvError
+from openenv_lite.errors import InvalidMessageError, OpenEnvError
 from openenv_lite.protocol import DONE
 from openenv_lite.session import Session
 from openenv_lite.types import StepResult
 
-__all__ = ["Lane", "Renewed", "Seal"]
+__all__ = ["Lane", "Renewed", "Seal", "check_one_each"]
+
+T = TypeVar("T")
 
 _SAME_STEP, _NEXT_STEP = Autoreset.SAME_STEP, Autoreset.NEXT_STEP
 
 Seal = Callable[[Any], Any]
 """From an observation to what the author's code cannot change any more: encoded, or a copy."""
+
+Keep = Callable[[bytes], str]
+"""From a snapshot to the handle under which it is kept."""
 
 
 class Renewed(StepResult[Any]):
@@ -56,6 +61,7 @@ class Lane:
         is_plain = autoreset is Autoreset.DISABLED
         self.step_inline = session.step_untimed if is_plain else self._step_inline
         self.reset_inline = session.reset_inline
+        self.restore_inline = session.restore_inline
 
     def _step_inline(self, action: Any) -> StepResult[Any]:
         session = self.session
@@ -101,7 +107,7 @@ class Lane:
     async def _reset(self, options: Mapping[str, Any]) -> StepResult[Any]:
         return self.sealed(await self.session.reset(options))
 
-    async def _in_turn(self, call: Coroutine[Any, Any, StepResult[Any]]) -> StepResult[Any]:
+    async def _in_turn(self, call: Coroutine[Any, Any, T]) -> T:
         """Make a call when it is its turn.
 
         What has begun on a thread cannot be stopped. So whoever calls it off goes away alone, and
@@ -121,7 +127,7 @@ class Lane:
         finally:
             self.turn.release()
 
-    def _give_turn(self, made: "asyncio.Future[StepResult[Any]]") -> None:
+    def _give_turn(self, made: "asyncio.Future[Any]") -> None:
         self.turn.release()
         if not made.cancelled():
             made.exception()  # looked at here, for the one who called may be gone
@@ -135,12 +141,46 @@ class Lane:
         async with self.turn:
             return self._seal(await self.session.state())
 
+    def snapshot_inline(self, keep: Keep) -> str:
+        """The handle of the lane's state as it stands.
+
+        Raises:
+            OpenEnvError: As `Session.snapshot`, and as `keep`.
+        """
+        return keep(self.session.snapshot_inline())
+
+    async def snapshot(self, keep: Keep) -> str:
+        """The handle of the lane's state as it stands.
+
+        Raises:
+            OpenEnvError: As `Session.snapshot`, and as `keep`.
+        """
+        return keep(await self._in_turn(self.session.snapshot()))
+
+    async def restore(self, saved: bytes) -> None:
+        """Put the lane back to a state.
+
+        Raises:
+            OpenEnvError: As `Session.restore`.
+        """
+        await self._in_turn(self.session.restore(saved))
+
     def sealed(self, result: StepResult[Any]) -> StepResult[Any]:
         """The result, safe from what the author's code does next."""
         result.observation = self._seal(result.observation)
         if result.metadata:
             result.metadata = self._seal(result.metadata)
         return result
+
+
+def check_one_each(given: Sequence[Any], each: Sequence[Any], what: str, of: str = "lanes") -> None:
+    """Refuse a request that has more or less of something than lanes, or whatever it is for.
+
+    Raises:
+        InvalidMessageError: It has.
+    """
+    if len(given) != len(each):
+        raise InvalidMessageError(f"{len(given)} {what} for {len(each)} {of}: send one for each")
 
 
 def _begun(result: StepResult[Any]) -> StepResult[Any]:

@@ -1,7 +1,8 @@
 """The sessions that one connection holds: all of what it asks for, or none."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
 
 from openenv_lite.errors import CapacityError, InvalidMessageError, OpenEnvError
 from openenv_lite.pool import Pool
@@ -9,7 +10,7 @@ from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
 from openenv_lite.workers import new_id
 
-__all__ = ["Leases"]
+__all__ = ["Leases", "ended"]
 
 BUILT_AT_A_TURN = 16
 """Constructors that may begin before the event loop has a turn."""
@@ -36,16 +37,31 @@ class Leases:
         Raises:
             CapacityError, FactoryError: One cannot be had; then none stays.
         """
+        return await self._open_all([None] * count)
+
+    async def fork(self, saved: Sequence[bytes]) -> list[Session]:
+        """A new session for each snapshot, restored to it.
+
+        Raises:
+            CapacityError, FactoryError: One cannot be had; then none stays.
+            OpenEnvError: As `Session.restore`; then none stays either.
+        """
+        return await self._open_all(saved)
+
+    async def _open_all(self, beginnings: Sequence[bytes | None]) -> list[Session]:
+        count = len(beginnings)
         most = self._pool.settings.max_sessions
         if count > most:
             raise CapacityError(
                 f"{count} lanes asked for; this server holds {most}", max_sessions=most
             )
+        if count == 1:  # it needs no task of its own
+            return [await self._open_one(beginnings[0])]
         opening: list[asyncio.Task[Session]] = []
         try:
             async with asyncio.TaskGroup() as group:
-                for number in range(1, count + 1):
-                    opening.append(group.create_task(self._open_one()))
+                for number, saved in enumerate(beginnings, 1):
+                    opening.append(group.create_task(self._open_one(saved)))
                     if number % BUILT_AT_A_TURN == 0:
                         await asyncio.sleep(0)
         except BaseException as error:  # noqa: BLE001  it is raised again below
@@ -55,9 +71,15 @@ class Leases:
             raise failure from failure.__cause__
         return [each.result() for each in opening]
 
-    async def _open_one(self) -> Session:
+    async def _open_one(self, saved: bytes | None) -> Session:
         session = await self._pool.open_held(self._mode, new_id(), self, self._principal)
         self._held[session.id] = session
+        if saved is not None:
+            try:
+                await session.restore(saved)
+            except BaseException:
+                await self.close([session])
+                raise
         return session
 
     def take_up(self, ids: Sequence[str]) -> list[Session]:
@@ -83,8 +105,7 @@ class Leases:
     async def close(self, sessions: Iterable[Session]) -> None:
         """Let sessions go of one's own will, which ends those that were opened here."""
         leaving = [each for each in sessions if self._held.pop(each.id, None)]
-        # A caller that is cancelled must not leave half of them behind.
-        await asyncio.shield(asyncio.gather(*(self._pool.detach(each, self) for each in leaving)))
+        await ended(self._pool.detach(each, self) for each in leaving)
 
     async def close_all(self) -> None:
         """Let all of them go."""
@@ -95,3 +116,10 @@ class Leases:
         for session in self._held.values():
             self._pool.lose(session.id, self)
         self._held.clear()
+
+
+async def ended(endings: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all of them. A caller that is cancelled leaves none of them half done."""
+    for each in await asyncio.shield(asyncio.gather(*endings, return_exceptions=True)):
+        if isinstance(each, BaseException):
+            raise each

@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import functools
-import itertools
 import math
 import operator
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
@@ -12,11 +11,14 @@ from typing import Any
 from openenv_lite.batches import (
     Close,
     Closed,
+    Fork,
     Open,
     Opened,
     ReadState,
     Receive,
     Reset,
+    Restore,
+    Snapshot,
     States,
     Step,
 )
@@ -24,12 +26,15 @@ from openenv_lite.context import InputRequired
 from openenv_lite.errors import CallCancelledError, InvalidMessageError, OpenEnvError
 from openenv_lite.failures import typed
 from openenv_lite.pool import Pool
+from openenv_lite.session import Session
 from openenv_lite.types import ServerMode
+from openenv_lite.vector.branches import Branches
 from openenv_lite.vector.columns import results_of
-from openenv_lite.vector.inline import CALLS_PER_LOOK, Inline, unknown
-from openenv_lite.vector.lane import Lane, Seal
-from openenv_lite.vector.leases import Leases
+from openenv_lite.vector.inline import CALLS, CALLS_PER_LOOK, Inline, unknown
+from openenv_lite.vector.lane import Lane, Seal, check_one_each
+from openenv_lite.vector.leases import Leases, ended
 from openenv_lite.vector.readiness import Outcome, Readiness, Told
+from openenv_lite.vector.seats import Seats
 
 __all__ = ["Vector"]
 
@@ -42,7 +47,7 @@ Answer = Reply | Coroutine[Any, Any, Reply]
 Move = tuple[int, Any]
 """A lane's number, and the action or the options for it."""
 
-_AWAITED = {name: operator.attrgetter(name) for name in ("reset", "step", "state")}
+_AWAITED = {name: operator.attrgetter(name) for name in (*CALLS, "state")}
 
 
 class Vector:
@@ -72,14 +77,16 @@ class Vector:
         self.leases = Leases(pool, mode, principal)
         self.is_inline = pool.blueprint.inline
         self._mode = mode
-        self._seal = seal
-        self._lanes: dict[int, Lane] = {}
+        self._seats = Seats(seal)
+        self._lanes = self._seats.lanes
         self._inline = Inline(self._lanes, mode, stretch_s)
-        self._numbers = itertools.count()
         self._readiness = Readiness()
         self._under_way: dict[int, set[asyncio.Task[Any]]] = {}
+        self._branches = Branches(pool, principal, self)
         self._answers: dict[Any, Callable[[Any], Answer]] = {
+            **self._branches.answers,
             Open: self._open,
+            Fork: self._fork,
             Close: self._close,
             Reset: self._reset,
             Step: self._step,
@@ -121,18 +128,29 @@ class Vector:
             self.cancel(request)
 
     async def _open(self, request: Open) -> Opened:
+        self._seats.check(request.sessions or [], request.lanes)
         if request.sessions is None:
-            sessions = await self.leases.open(request.count)
-        else:
-            sessions = self.leases.take_up(request.sessions)
-        numbers = [next(self._numbers) for _ in sessions]
-        for number, session in zip(numbers, sessions, strict=True):
-            self._lanes[number] = Lane(session, request.autoreset, self._seal)
+            return self._seated(request, await self.leases.open(request.count))
+        return self._seated(request, self.leases.take_up(request.sessions), request.lanes)
+
+    def _fork(self, request: Fork) -> Answer:
+        return self._forked(request, self._branches.saved(request.snapshots))
+
+    async def _forked(self, request: Fork, saved: list[bytes]) -> Opened:
+        return self._seated(request, await self.leases.fork(saved))
+
+    def _seated(
+        self,
+        request: Open | Fork,
+        sessions: list[Session],
+        wanted: list[int] | None = None,
+    ) -> Opened:
+        numbers = self._seats.seat(sessions, request.autoreset, wanted)
         self._inline.forget()
         return Opened(request.id, numbers, [session.id for session in sessions])
 
     def _close(self, request: Close) -> Answer:
-        numbers = self._named(request.lanes)
+        numbers = self.named("close", request.lanes)
         leaving = [self.lane(number, "close") for number in numbers]
         for number in numbers:
             del self._lanes[number]
@@ -141,31 +159,39 @@ class Vector:
         return self._closed(Closed(request.id, numbers), leaving)
 
     async def _closed(self, reply: Closed, leaving: list[Lane]) -> Closed:
-        # Shielded: what is no lane any more must not stay behind because nobody waits for it.
-        await asyncio.shield(asyncio.gather(*map(self._end, leaving)))
+        await ended(map(self._end, leaving))
         return reply
 
     async def _end(self, lane: Lane) -> None:
         async with lane.turn:  # after what was asked before
             await self.leases.close([lane.session])
 
-    def _named(self, lanes: list[int] | None) -> list[int]:
+    def named(self, event: str, lanes: list[int] | None) -> list[int]:
+        """The lanes that a request is for: all where it names none.
+
+        Raises:
+            InvalidMessageError: It names one twice.
+            UnknownLaneError: It names more than there are, of each of which would have to be told.
+        """
         if lanes is None:
             return [*self._lanes]
+        if len(lanes) > len(self._lanes):
+            for number in lanes:
+                self.lane(number, event)
         if len({*lanes}) != len(lanes):
             raise InvalidMessageError("A lane is named once in a request")
         return lanes
 
     def _reset(self, request: Reset) -> Answer:
-        lanes = self._named(request.lanes)
+        lanes = self.named("reset", request.lanes)
         seeds = [None] * len(lanes) if request.seeds is None else request.seeds
-        _check_count(seeds, lanes, "seeds")
+        check_one_each(seeds, lanes, "seeds")
         moves = [_options(request.options, seed) for seed in seeds]
         return self._play("reset", request, lanes, moves)
 
     def _step(self, request: Step[Any]) -> Answer:
-        lanes = self._named(request.lanes)
-        _check_count(request.actions, lanes, "actions")
+        lanes = self.named("step", request.lanes)
+        check_one_each(request.actions, lanes, "actions")
         return self._play("step", request, lanes, request.actions)
 
     def _play(
@@ -185,20 +211,39 @@ class Vector:
             return self._played(request, lanes, outcomes)
         stretches = self._inline.play(calls, moves, outcomes)
         for _ in stretches:
-            return self._play_on(request, stretches, lanes, outcomes)
+            told = functools.partial(self._played, request, lanes)
+            return _in_stretches(stretches, outcomes, told)
         return self._played(request, lanes, outcomes)
 
-    async def _play_on(
+    def carry_out(
         self,
-        request: Step[Any] | Reset,
-        stretches: Iterator[None],
-        lanes: list[int],
-        outcomes: list[Outcome],
-    ) -> Reply:
-        await asyncio.sleep(0)
+        event: str,
+        request: Snapshot | Restore,
+        moves: Sequence[Any],
+        told: Callable[[list[Any]], Reply],
+    ) -> Answer:
+        """Make a call for each lane of a request; what came of all of them, told.
+
+        Args:
+            event: The call.
+            request: Whose lanes they are.
+            moves: An argument for each, or an error in its place.
+            told: From what came of each lane to the reply.
+        """
+        if not self.is_inline:
+            lanes = self.named(event, request.lanes)
+            tasks = {
+                number: self._begin(event, number, move)
+                for number, move in zip(lanes, moves, strict=True)
+            }
+            self._track(request.id, tasks.values())
+            return _told_of(tasks, told)
+        outcomes: list[Any] = []
+        calls = self._inline.calls(event, request.lanes)
+        stretches = self._inline.play(calls, moves, outcomes)
         for _ in stretches:
-            await asyncio.sleep(0)
-        return self._played(request, lanes, outcomes)
+            return _in_stretches(stretches, outcomes, told)
+        return told(outcomes)
 
     def _played(
         self, request: Step[Any] | Reset, lanes: list[int], outcomes: list[Outcome]
@@ -279,7 +324,8 @@ class Vector:
             raise
 
     def _read_states(self, request: ReadState) -> Answer:
-        tasks = {number: self._begin("state", number) for number in self._named(request.lanes)}
+        lanes = self.named("state", request.lanes)
+        tasks = {number: self._begin("state", number) for number in lanes}
         self._track(request.id, tasks.values())
         return self._states_of(request.id, tasks)
 
@@ -295,6 +341,22 @@ class Vector:
             await asyncio.wait(next(iter(self._under_way.values())))
 
 
+async def _in_stretches(
+    stretches: Iterator[None], outcomes: list[Any], told: Callable[[list[Any]], Reply]
+) -> Reply:
+    """Play on, with a turn for others between two stretches."""
+    await asyncio.sleep(0)
+    for _ in stretches:
+        await asyncio.sleep(0)
+    return told(outcomes)
+
+
+async def _told_of(
+    tasks: dict[int, asyncio.Task[Any]], told: Callable[[list[Any]], Reply]
+) -> Reply:
+    return told([outcome for _, outcome in await _outcomes_of(tasks)])
+
+
 async def _told(refusal: OpenEnvError) -> Outcome:
     return refusal
 
@@ -304,11 +366,6 @@ async def _outcomes_of(tasks: dict[int, asyncio.Task[Any]]) -> list[tuple[int, A
         if not task.done():  # which most are, once the first of them is
             await asyncio.wait({task})
     return [(lane, _outcome_of(task)) for lane, task in tasks.items()]
-
-
-def _check_count(given: Sequence[Any], lanes: list[int], what: str) -> None:
-    if len(given) != len(lanes):
-        raise InvalidMessageError(f"{len(given)} {what} for {len(lanes)} lanes: send one for each")
 
 
 def _options(given: dict[str, Any], seed: int | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Several processes that serve as one: whose session an id names, and how many there may be."""
 
 from openenv_lite.workers.line import Line, open_line
-from openenv_lite.workers.place import Worker, become, here, marked, new_id, whereabouts
+from openenv_lite.workers.place import Worker, become, here, marked, new_id, random_id, whereabouts
 from openenv_lite.workers.slots import PLEA, Slots, slots_of
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "marked",
     "new_id",
     "open_line",
+    "random_id",
     "slots_of",
     "whereabouts",
 ]

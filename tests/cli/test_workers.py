@@ -18,7 +18,8 @@ import pytest
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.sync.client import ClientConnection, connect
 
-from openenv_lite import GenericEnvClient
+from openenv_lite import GenericEnvClient, VectorEnvClient
+from openenv_lite.errors import UnknownSnapshotError
 from tests.cli.process import Serving, run, serving
 from tests.mcp.posting import (
     META,
@@ -397,3 +398,23 @@ def test_an_app_with_mounts_is_passed_on_to_as_a_whole() -> None:
             replies = [call(json=request("tools/call", **body)).json() for _ in rounds]
             told = [each["result"]["content"][0]["text"] for each in replies]
             assert told == [str(number) for number in rounds]
+
+
+def test_snapshots_go_from_worker_to_worker_as_exports() -> None:
+    """The workers share a key that nobody had to choose."""
+    with (
+        serving("tests.snapshots.worlds:Walk", "--workers", "2") as server,
+        contextlib.ExitStack() as stack,
+    ):
+        clients: dict[str, Any] = {}
+        for _ in range(ENOUGH):
+            client = stack.enter_context(VectorEnvClient(server.url).sync())
+            clients.setdefault(worker_of(client.sessions[0]), client)
+        here, there = clients.values()
+        here.reset(seeds=1)
+        handles = here.snapshot()
+        future = here.step([{"amount": 1}]).observations
+        with pytest.raises(UnknownSnapshotError, match="export it there and import it here"):
+            there.restore(handles)
+        there.restore(there.import_(here.export(handles)))
+        assert there.step([{"amount": 1}]).observations == future

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import inspect
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,31 +9,16 @@ from typing import Any, Protocol
 
 import pytest
 
-from openenv_lite.client import EnvClient, GenericEnvClient
+from openenv_lite.client import GenericEnvClient
+from tests.client.blocking import Blocking
+from tests.client.players import player
 from tests.client.serving import serve
+
+__all__ = ["Blocking", "Connect", "connect", "player", "socket_path"]
 
 
 class Connect(Protocol):
     def __call__(self, app: Any, kind: Any = GenericEnvClient, **options: Any) -> Any: ...
-
-
-class Blocking:
-    """An async client, called as its sync twin is."""
-
-    def __init__(self, client: Any, runner: asyncio.Runner) -> None:
-        self.client = client
-        self._runner = runner
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.client, name)
-        return self._waiting(found) if inspect.iscoroutinefunction(found) else found
-
-    def _waiting(self, method: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            result = self._runner.run(method(*args, **kwargs))
-            return Blocking(result, self._runner) if isinstance(result, EnvClient) else result
-
-        return call
 
 
 def socket_path(stack: contextlib.ExitStack) -> str:

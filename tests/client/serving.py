@@ -16,7 +16,7 @@ __all__ = ["Peer", "playing", "serve"]
 @contextlib.contextmanager
 def serve(app: Any, path: str | None = None) -> Iterator[str]:
     """Serve in a thread, on a Unix domain socket if a path is given; the base URL."""
-    listener = socket.create_server(("127.0.0.1", 0)) if path is None else _unix_listener(path)
+    listener = _tcp_listener() if path is None else _unix_listener(path)
     config = uvicorn.Config(
         app, log_level="critical", ws="websockets-sansio", timeout_graceful_shutdown=1
     )
@@ -29,6 +29,12 @@ def serve(app: Any, path: str | None = None) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def _tcp_listener() -> socket.socket:
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _unix_listener(path: str) -> socket.socket:

@@ -5,8 +5,7 @@ import contextlib
 import functools
 import gc
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,53 +24,9 @@ from openenv_lite.errors import (
     ResetRequiredError,
     UnknownLaneError,
 )
-from tests.client.conftest import Blocking
+from tests.client.players import Player
 from tests.client.serving import Peer, playing, serve
 from tests.environments import Add, Awaiting, Count, Inline, Threaded
-
-Open = Callable[..., Any]
-
-PLACES = ["tcp", "app", "env"]
-
-
-class Player(NamedTuple):
-    """Makes clients of an environment's class."""
-
-    open: Open
-    place: str
-
-
-@pytest.fixture(
-    params=[
-        *[f"{twin}-{place}-msgpack" for twin in ("async", "sync") for place in PLACES],
-        *["async-tcp-json", "sync-app-json", "sync-env-json"],
-    ]
-)
-def player(request: pytest.FixtureRequest) -> Iterator[Player]:
-    """Clients closed after the test."""
-    twin, place, encoding = request.param.split("-")
-    with contextlib.ExitStack() as stack:
-        runner = stack.enter_context(asyncio.Runner())
-
-        def open_client(
-            env: Any, kind: Any = VectorEnvClient, most: int = 8, **options: Any
-        ) -> Any:
-            where = _where(stack, place, env, most)
-            client = kind(**where, **{"num_envs": 2, "encoding": encoding, **options})
-            made = client.sync() if twin == "sync" else Blocking(client, runner)
-            stack.callback(made.close)
-            return made
-
-        yield Player(open_client, place)
-
-
-def _where(stack: contextlib.ExitStack, place: str, env: Any, most: int) -> dict[str, Any]:
-    if place == "env":
-        return {"env": env}
-    app = create_app(env, max_concurrent_envs=most)
-    if place == "app":
-        return {"app": app}
-    return {"base_url": stack.enter_context(serve(app))}
 
 
 def add(*amounts: int) -> list[dict[str, int]]:
@@ -460,3 +415,15 @@ def test_what_cannot_be_sent_spoils_nothing(player: Player) -> None:
         client.send([object(), object()])
     client.send(add(1, 2))
     assert totals(client.recv()) == [1, 2]
+
+
+def test_who_leaves_while_something_is_owed_is_troubled_by_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(20):
+        with VectorEnvClient(env=Inline, num_envs=3, batch_size=2).sync() as client:
+            client.reset()
+            client.send(add(0, 0, 0))
+            client.send(add(0, 0), lanes=client.recv().lanes)
+    gc.collect()
+    assert caplog.records == []

@@ -161,3 +161,19 @@ def test_one_of_each_for_each_lane() -> None:
     for wrong in (lambda: made.step([1], None), lambda: made.reset([1], [0, 1], {})):
         with pytest.raises(ValueError, match="one for each"):
             wrong()
+
+
+def test_a_fork_made_before_a_loss_is_noticed_is_still_known_when_it_is_sent() -> None:
+    """Given up then, it may have made lanes, so requests for all name those that are known."""
+    made = opened()
+    request = made.fork("handle")
+    made.broken(lost(1006, "gone"))
+    again = made.open(beginning=False)
+    made.opened(again, Opened(again.id, [0, 1], ["s0", "s1"]))
+    made.sent(request)
+    made.give_up(request.id)
+    assert made.step([1, 2], None).lanes == [0, 1]
+    made.told(Opened(request.id, [2], ["s2"]))
+    leftover = made.leftover()
+    assert leftover is not None
+    assert leftover.lanes == [2]

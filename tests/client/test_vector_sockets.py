@@ -15,6 +15,7 @@ from tests.client.conftest import Blocking, socket_path
 from tests.client.serving import serve
 from tests.client.test_vector_clients import add, totals
 from tests.environments import Awaiting, Inline, Threaded
+from tests.snapshots.worlds import Walk
 
 
 class Pair(NamedTuple):
@@ -29,8 +30,8 @@ def open_pair(request: pytest.FixtureRequest) -> Iterator[Callable[..., Pair]]:
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner())
 
-        def make(env: Any = Inline, num_envs: int = 2) -> Pair:
-            app = create_app(env, max_concurrent_envs=num_envs)
+        def make(env: Any = Inline, num_envs: int = 2, most: int | None = None) -> Pair:
+            app = create_app(env, max_concurrent_envs=most or num_envs)
             url = stack.enter_context(serve(app, socket_path(stack)))
             client = VectorEnvClient(url, num_envs=num_envs)
             made: Any = client.sync() if request.param == "sync" else Blocking(client, runner)
@@ -60,6 +61,11 @@ async def cut_async(client: Any) -> None:
     await told.wait()
 
 
+def seen(result: Any) -> list[Any]:
+    assert result.errors == {}
+    return list(zip(result.observations, result.rewards, result.done, strict=True))
+
+
 def test_after_a_loss_the_lanes_go_on_where_they_were(open_pair: Callable[..., Pair]) -> None:
     client, cut = open_pair()
     client.reset()
@@ -72,11 +78,38 @@ def test_after_a_loss_the_lanes_go_on_where_they_were(open_pair: Callable[..., P
     assert client.sessions == sessions
 
 
+def test_after_a_loss_forks_go_on_as_well_under_their_numbers(
+    open_pair: Callable[..., Pair],
+) -> None:
+    client, cut = open_pair(Walk, most=9)
+    client.reset(seeds=1)
+    handles = client.snapshot()
+    assert client.fork(handles[0]) == [2]
+    exchange = client._exchange
+    late = client._call(exchange.fork(handles))
+    exchange.give_up(late.id)
+    exchange.told(late)  # after nobody waited for it any more
+    assert client.step(add(0, 0, 0)).lanes == [0, 1, 2]
+    assert client.fork(handles[1]) == [5]
+    assert client.fork(handles[1]) == [6]
+    client.close_lanes([5])
+    client.restore([handles[0], handles[1], handles[0], handles[1]])
+    future = seen(client.step(add(1, 1, 1, 1)))
+    client.restore([handles[0], handles[1], handles[0], handles[1]])
+    sessions = client.sessions
+    cut()
+    with contextlib.suppress(ConnectionLostError):  # the sync client notices when it reads
+        client.state()
+    result = client.step(add(1, 1, 1, 1))
+    assert (result.lanes, seen(result)) == ([0, 1, 2, 6], future)
+    assert client.sessions == sessions
+
+
 def test_lanes_that_are_gone_can_only_be_begun_anew(open_pair: Callable[..., Pair]) -> None:
     client, cut = open_pair()
     client.reset()
     cut()
-    client._exchange.sessions = ["unknown", "to the server"]
+    client._exchange._sessions = {0: "unknown", 1: "to the server"}
     for _ in range(2):
         with pytest.raises(ConnectionLostError):
             client.step(add(1, 1))
@@ -218,6 +251,26 @@ def test_others_on_the_loop_have_their_turn() -> None:
         return turns
 
     assert asyncio.run(scenario()) >= 10
+
+
+def test_a_reset_after_a_loss_names_the_lanes_that_are_there(
+    open_pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a fork was called off all lanes are named, and new ones have other numbers."""
+    client, cut = open_pair(Walk, most=5)
+    client.reset()
+    client.fork(client.snapshot([0]))
+    client.close_lanes([0])
+    exchange = client._exchange
+    fork = exchange.fork([])
+    exchange.sent(fork)
+    exchange.give_up(fork.id)
+    assert client.step(add(1, 1)).lanes == [1, 2]
+    exchange._sessions = {1: "unknown", 2: "to the server"}
+    monkeypatch.setattr("openenv_lite.client.sync_socket._MAY_HAVE_CLOSED_S", 0.0)
+    cut()
+    assert client.reset().lanes == [0, 1]
+    assert client.step(add(1, 1)).lanes == [0, 1]
 
 
 def test_an_interrupted_sync_call_costs_its_reply_only(monkeypatch: pytest.MonkeyPatch) -> None:

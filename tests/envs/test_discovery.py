@@ -10,8 +10,8 @@ import pytest
 
 from openenv_lite import GenericEnvClient, MCPToolClient, create_app
 from openenv_lite.cli.episodes import play
-from openenv_lite.cli.loading import Plan
 from openenv_lite.cli.policies import policy_named
+from openenv_lite.loading import Plan
 from openenv_lite.types import ServerMode
 from tests.client.serving import serve
 

@@ -243,6 +243,12 @@ DIFFERENCES = [
         rows="^tools_production mcp http: production: call that raises$",
     ),
     Difference(
+        "schema: what a reset of a tool environment shows",
+        "The original tells the schema of a call's result, which requires a tool's name.",
+        anywhere(to.reset_schema),
+        rows="^tools http: schema$",
+    ),
+    Difference(
         "schema: truncated",
         "Ended by its own rules or cut off: a learner must know which.",
         anywhere(to.with_truncated),

@@ -40,13 +40,14 @@ def install_original() -> None:
     Raises:
         subprocess.CalledProcessError: The environment or the package could not be had.
     """
-    if os.environ.get(VARIABLE) or (CACHE / "complete").exists():
+    if os.environ.get(VARIABLE) or (CACHE / "installed").exists():
         return
     print(f"\nInstalling openenv {VERSION} into {CACHE} (once) ...", flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", CACHE], check=True)
     install = [str(find_original()), "-m", "pip", "install", f"openenv=={VERSION}"]
     subprocess.run(install, check=True)
-    (CACHE / "complete").touch()
+    subprocess.run([*install[:4], "-e", f"{ROOT}[testing,server]"], check=True)
+    (CACHE / "installed").touch()
 
 
 class Fleet:
@@ -78,9 +79,9 @@ class Driver:
 
 
 @contextmanager
-def open_fleet(python: Path, module: str) -> Iterator[Fleet]:
+def open_fleet(python: Path, module: str, *arguments: str) -> Iterator[Fleet]:
     """Serve until the block ends."""
-    with _run(python, module) as (_, answers, complaints):
+    with _run(python, module, *arguments) as (_, answers, complaints):
         first = answers.readline()
         if not first:
             complaints.seek(0)
@@ -96,13 +97,13 @@ def open_driver(python: Path) -> Iterator[Driver]:
 
 
 @contextmanager
-def _run(python: Path, module: str) -> Iterator[tuple[IO[str], IO[str], IO[str]]]:
+def _run(python: Path, module: str, *arguments: str) -> Iterator[tuple[IO[str], IO[str], IO[str]]]:
     """Standard input, output and error of a module; closing its input ends it."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     with (
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen(
-            [python, "-m", module],
+            [python, "-m", module, *arguments],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,

@@ -23,6 +23,7 @@ __all__ = [
     "json_failure",
     "json_wording",
     "kind_of_fault",
+    "reset_schema",
     "rpc_error",
     "schema_defaults",
     "schema_notes",
@@ -209,6 +210,13 @@ def invalid_request(original: Json, ours: Json) -> Json:
     if "validation error" not in fault["message"] or ours["id"] not in (1, None):
         return original
     return {**original, "id": ours["id"], "error": {**fault, "message": mine["message"]}}
+
+
+def reset_schema(original: Json, ours: Json) -> Json:
+    """What a reset shows by our account."""
+    if "reset_observation" in original:
+        return {**original, "reset_observation": ours["reset_observation"]}
+    return original
 
 
 def schema_notes(original: Json, ours: Json) -> Json:

@@ -30,22 +30,22 @@ class Comparer:
         if row.name not in self._done:
             original = play(row, self._original.ports[row.app])
             ours = play(row, self._ours.ports[row.app])
-            self._done[row.name] = _reconcile(row, original, ours)
+            self._done[row.name] = reconciled(row, original, ours)
         return self._done[row.name]
 
 
-def _reconcile(row: Row, expected: list[Any], ours: list[Any]) -> Comparison:
+def reconciled(row: Row, expected: list[Any], ours: list[Any]) -> Comparison:
     used = set()
     for difference in DIFFERENCES:
         if difference.touches(row.name):
             rewritten = difference.rewrite(expected, ours)
-            if _text(rewritten) != _text(expected):
+            if text_of(rewritten) != text_of(expected):
                 used.add(difference.name)
             expected = rewritten
     return Comparison(expected, ours, used)
 
 
-def _text(replies: list[Any]) -> str:
+def text_of(replies: list[Any]) -> str:
     """Text, so that 1, 1.0 and true are told apart."""
     return "\n".join(json.dumps(each, sort_keys=True, ensure_ascii=False) for each in replies)
 
@@ -58,7 +58,7 @@ def comparer(original: Fleet, ours: Fleet) -> Comparer:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_our_replies_are_the_originals(comparer: Comparer, row: Row) -> None:
     comparison = comparer.compare(row)
-    assert _text(comparison.ours) == _text(comparison.expected)
+    assert text_of(comparison.ours) == text_of(comparison.expected)
 
 
 def test_each_declared_difference_is_needed(comparer: Comparer) -> None:

@@ -21,6 +21,7 @@ class Served:
         self.errors: list[str] = []
         self.tasks_left: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self._listener.getsockname()[1]
         settings = {"ws": "websockets-sansio", "ws_max_size": 64 * 2**20, "log_config": None}
         self.uvicorn = uvicorn.Server(uvicorn.Config(app, **{**settings, **options}))

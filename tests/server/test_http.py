@@ -268,6 +268,14 @@ async def test_what_the_server_says_of_itself() -> None:
 
 
 @on_loop
+async def test_the_schema_of_a_reset_is_that_of_what_it_shows() -> None:
+    for kind, title in ((Inline, "Count"), (Toolbox, "Observation")):
+        async with client(kind) as http:
+            schema = (await http.get("/schema")).json()
+            assert schema["reset_observation"]["title"] == title
+
+
+@on_loop
 async def test_requests_that_end_early_leave_nothing(gate: None) -> None:
     async with client(Threaded) as http:
         going = asyncio.create_task(http.post("/step", json={"action": {"amount": -1}}))

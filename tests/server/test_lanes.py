@@ -12,12 +12,18 @@ from openenv_lite.batches import (
     TABLE,
     Autoreset,
     Close,
+    Discard,
+    Export,
+    Fork,
     Format,
+    Import,
     Mcp,
     Open,
     ReadState,
     Receive,
     Reset,
+    Restore,
+    Snapshot,
     Step,
 )
 from openenv_lite.server.dialogue import MOST_UNANSWERED
@@ -106,8 +112,8 @@ async def test_each_lane_has_its_own_error(form: Format) -> None:
                 return Count(total=0, reward=object())  # type: ignore[arg-type]
             return super().step(action)
 
-    async with Speaker(served(Mixed, max_concurrent_envs=8), form) as peer:
-        await peer.want(Open(id=1, count=8))
+    async with Speaker(served(Mixed, max_concurrent_envs=9), form) as peer:
+        await peer.want(Open(id=1, count=9))
         await peer.want(Reset(id=2, lanes=[0, 1, 2, 3, 4, 5, 6]))
         amounts = [0, 1, 2, 3, "x", 9, 0, 0, 0]
         actions: list[Any] = [{"amount": each} for each in amounts]
@@ -174,7 +180,14 @@ REQUESTS: dict[str, Any] = {
     "mcp": Mcp(id=7, lane=0, data={}),
     "open": Open(id=7, count=1),
     "close": Close(id=7, lanes=[]),
+    "snapshot": Snapshot(id=7),
+    "restore": Restore(id=7, snapshots=["unknown"]),
+    "fork": Fork(id=7, snapshots=[]),
+    "export": Export(id=7, snapshots=[]),
+    "import": Import(id=7, data=[]),
+    "discard": Discard(id=7, snapshots=[]),
 }
+SAVING = {"snapshot", "restore", "fork", "export", "import", "discard"}
 
 
 @FORMS
@@ -191,7 +204,7 @@ async def test_production_knows_no_control_without_the_token(name: str, form: Fo
         assert unknown is (name in CONTROLS)
         reply = await trainer.want(REQUESTS[name])
         assert getattr(reply, "data", {}).get("code") != "UNKNOWN_TYPE"
-    assert {"reset", "step", "receive", "state"} == CONTROLS
+    assert {"reset", "step", "receive", "state"} | SAVING == CONTROLS
 
 
 @ALL
@@ -246,11 +259,11 @@ async def test_a_client_that_never_waits_is_told_so(form: Format, gate: None) ->
 @on_loop
 async def test_the_order_of_a_lane_is_that_of_the_frames(kind: Any, form: Format) -> None:
     async with Speaker(served(kind), form) as peer:
-        await opened(peer, 2)
+        await opened(peer, 3)
         requests = [
-            adding(1, 0, identity=1),
+            adding(1, 0, 0, identity=1),
             ReadState(id=2),
-            adding(1, 1, identity=3),
+            adding(1, 1, 0, identity=3),
             ReadState(id=4),
             Reset(id=5, lanes=[0]),
             ReadState(id=6),
@@ -260,11 +273,11 @@ async def test_the_order_of_a_lane_is_that_of_the_frames(kind: Any, form: Format
         ]
         peer.post(*requests)
         told = [await peer.reply(each.id) for each in requests]
-        assert totals(told[0]) == [1, 0]
-        assert [each["step_count"] for each in told[1].states] == [1, 1]
-        assert totals(told[2]) == [2, 1]
-        assert [each["step_count"] for each in told[3].states] == [2, 2]
-        assert [each["step_count"] for each in told[5].states] == [0, 2]
+        assert totals(told[0]) == [1, 0, 0]
+        assert [each["step_count"] for each in told[1].states] == [1, 1, 1]
+        assert totals(told[2]) == [2, 1, 0]
+        assert [each["step_count"] for each in told[3].states] == [2, 2, 2]
+        assert [each["step_count"] for each in told[5].states] == [0, 2, 2]
         assert totals(told[6]) == [2]
         assert totals(told[8]) == [None, 2]
         assert told[8].errors[0]["code"] == "UNKNOWN_LANE"

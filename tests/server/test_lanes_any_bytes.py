@@ -19,7 +19,7 @@ from openenv_lite.batches import (
     Refused,
     RequestDecoder,
 )
-from openenv_lite.errors import OpenEnvError, RequestError
+from openenv_lite.errors import InvalidMessageError, OpenEnvError, RequestError
 from tests.environments import Add, Awaiting, Inline, Threaded
 from tests.leaks import settled
 from tests.server.test_lanes import FORMS, opened
@@ -225,6 +225,20 @@ def test_an_action_that_json_could_not_have_is_its_lanes_own_fault(
     first, second = decoder.decode(frame.decode() if form.is_text else frame).actions
     assert second == Add(amount=1)
     assert isinstance(first, Add | OpenEnvError)
+
+
+@FORMS
+def test_faults_of_more_actions_than_there_can_be_lanes_are_not_told_apart(form: Format) -> None:
+    decoder = RequestDecoder(Add, form, ServerMode.SIMULATION, most_lanes=3)
+
+    def decoded(count: int) -> Any:
+        frame: Any = form.encode({"type": "step", "id": 5, "actions": [1] * count})
+        return decoder.decode(frame.decode() if form.is_text else frame)
+
+    assert [type(each) for each in decoded(3).actions] == [InvalidMessageError] * 3
+    with pytest.raises(InvalidMessageError, match="4 actions, and no more lanes than 3") as caught:
+        decoded(4)
+    assert caught.value.details == {"request_id": 5}
 
 
 DEEP = 100_000

@@ -13,11 +13,16 @@ from openenv_lite.batches import (
     Autoreset,
     Cancel,
     Closed,
+    Discarded,
+    Exported,
     Format,
+    Imported,
     Open,
     Opened,
     Refused,
+    Restored,
     Results,
+    Snapshots,
     States,
     Step,
     Told,
@@ -32,7 +37,19 @@ __all__ = ["BOTH", "REPLY", "Lanes", "Speaker", "adding", "lanes_of"]
 
 BOTH = [JSON, MSGPACK]
 
-REPLY: Any = Opened | Closed | Results[Any] | States | Told | Refused
+REPLY: Any = (
+    Opened
+    | Closed
+    | Results[Any]
+    | States
+    | Told
+    | Snapshots
+    | Restored
+    | Exported
+    | Imported
+    | Discarded
+    | Refused
+)
 
 _READ = {form.subprotocol: form.decoder(REPLY) for form in BOTH}
 

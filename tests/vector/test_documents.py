@@ -8,9 +8,22 @@ from typing import Any
 import msgspec
 
 import openenv_lite
-from openenv_lite.batches import JSON, TABLE, Mcp, Open, Receive, Standing, Step
-from tests.environments import Inline
+from openenv_lite.batches import (
+    JSON,
+    TABLE,
+    Discard,
+    Export,
+    Fork,
+    Import,
+    Mcp,
+    Open,
+    Receive,
+    Restore,
+    Standing,
+    Step,
+)
 from tests.server.test_ws import served
+from tests.snapshots.worlds import Walk
 from tests.vector.speaking import REPLY, Speaker
 
 TEXT = (Path(openenv_lite.__file__).parent / "ARCHITECTURE.md").read_text()
@@ -33,9 +46,14 @@ async def replies() -> dict[str, str]:
         "step": Step(id=1, actions=[], lanes=[]),
         "receive": Receive(id=1, wait=1),
         "mcp": Mcp(id=1, lane=0, data={}),
+        "restore": Restore(id=1, snapshots=[], lanes=[]),
+        "fork": Fork(id=1, snapshots=[]),
+        "export": Export(id=1, snapshots=[]),
+        "import": Import(id=1, data=[]),
+        "discard": Discard(id=1, snapshots=[]),
     }
     found = {}
-    async with Speaker(served(Inline), JSON) as peer:
+    async with Speaker(served(Walk), JSON) as peer:
         await peer.want(Open(id=0))
         for name, row in TABLE.items():
             if name == "receive":

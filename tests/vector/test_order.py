@@ -63,22 +63,22 @@ async def test_lanes_keep_their_order_whatever_is_asked_of_them(kind: Any) -> No
 @pytest.mark.parametrize("kind", [Threaded, Awaiting])
 @on_loop
 async def test_what_was_asked_before_a_close_is_done_and_what_after_is_not(kind: Any) -> None:
-    async with lanes_of(kind, 2) as lanes:
+    async with lanes_of(kind, 3) as lanes:
         await lanes.do(Reset(id=1))
         asked = [
             lanes.begin(each)
             for each in (
-                adding(1, 1, identity=2),
+                adding(1, 1, 0, identity=2),
                 Close(id=3, lanes=[0]),
                 adding(1, 1, lanes=[0, 1], identity=4),
             )
         ]
         before, closed, after = [await each for each in asked]
-        assert before.lanes == [0, 1]
+        assert before.lanes == [0, 1, 2]
         assert closed.lanes == [0]
         assert totals(after) == [None, 2]
         assert isinstance(after.errors[0], UnknownLaneError)
-        assert len(kind.alive) == 1
+        assert len(kind.alive) == 2
 
 
 @pytest.mark.parametrize("kind", [Threaded, Awaiting])

@@ -1,0 +1,5 @@
+"""A folder of files as an environment for agents."""
+
+from .server.my_environment import MyEnvironment
+
+__all__ = ["MyEnvironment"]
