@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from openenv_lite.testing.checking import Report, check_environment
-    from openenv_lite.testing.door import knock
-    from openenv_lite.testing.elsewhere import played
     from openenv_lite.testing.laws import LAWS
     from openenv_lite.testing.playing import dial, play
-    from openenv_lite.testing.spoiling import spoil
+    from openenv_lite.testing.sessions.elsewhere import played
+    from openenv_lite.testing.sessions.spoiling import spoil
+    from openenv_lite.testing.strangers.door import knock
     from openenv_lite.testing.strategies import valid
 
 __all__ = [
@@ -29,10 +29,10 @@ _HOMES = {
     "Report": "checking",
     "check_environment": "checking",
     "dial": "playing",
-    "knock": "door",
+    "knock": "strangers.door",
     "play": "playing",
-    "played": "elsewhere",
-    "spoil": "spoiling",
+    "played": "sessions.elsewhere",
+    "spoil": "sessions.spoiling",
     "valid": "strategies",
 }
 

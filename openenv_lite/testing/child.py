@@ -13,8 +13,8 @@ import msgspec
 
 from openenv_lite import codec
 from openenv_lite.blueprint import Blueprint
-from openenv_lite.testing.elsewhere import PLAY_S
-from openenv_lite.testing.performing import Part, perform
+from openenv_lite.testing.sessions.elsewhere import PLAY_S
+from openenv_lite.testing.sessions.performing import Part, perform
 from openenv_lite.testing.subject import ClassSubject
 
 __all__ = ["serve"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError
 from openenv_lite.schemas import Check, check_of
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.sessions.seen import Seen
 
 __all__ = ["Fitting", "whole"]
 

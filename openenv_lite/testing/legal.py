@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import HealthCheck, Verbosity, find, settings
 from hypothesis import strategies as st
 
-from openenv_lite.testing.calling import calls_of
-from openenv_lite.testing.game import Game
 from openenv_lite.testing.law import Unmet
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.sessions.game import Game
+from openenv_lite.testing.sessions.seen import Seen
+from openenv_lite.testing.strangers.calling import calls_of
 from openenv_lite.testing.strategies import invalid, valid
 from openenv_lite.testing.subject import Subject
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import httpx
 
-from openenv_lite.testing.game import Game
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.sessions.game import Game
+from openenv_lite.testing.sessions.seen import Seen
 from openenv_lite.testing.subject import Subject, subject_of
 
 __all__ = ["Dial", "Play", "dial", "play"]

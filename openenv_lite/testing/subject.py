@@ -15,15 +15,21 @@ from openenv_lite.client.vector_client import VectorEnvClient
 from openenv_lite.errors import ConfigurationError, OpenEnvError
 from openenv_lite.loading import is_asgi
 from openenv_lite.server import create_app
-from openenv_lite.testing.agent import AgentGame
-from openenv_lite.testing.elsewhere import HASH_SEEDS, Elsewhere
-from openenv_lite.testing.fetching import fetched
 from openenv_lite.testing.fitting import Fitting
-from openenv_lite.testing.game import ClassGame, Game, PlainClient, ServerGame, WatchedSession
 from openenv_lite.testing.law import Need
 from openenv_lite.testing.naming import Naming, is_found_again, named
-from openenv_lite.testing.requesting import Requester
-from openenv_lite.testing.wire import Note, Wire
+from openenv_lite.testing.sessions.agent import AgentGame
+from openenv_lite.testing.sessions.elsewhere import HASH_SEEDS, Elsewhere
+from openenv_lite.testing.sessions.fetching import fetched
+from openenv_lite.testing.sessions.game import (
+    ClassGame,
+    Game,
+    PlainClient,
+    ServerGame,
+    WatchedSession,
+)
+from openenv_lite.testing.sessions.requesting import Requester
+from openenv_lite.testing.sessions.wire import Note, Wire
 from openenv_lite.types import ServerMode
 from openenv_lite.workers import new_id
 

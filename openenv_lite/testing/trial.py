@@ -6,14 +6,14 @@ from typing import Any, NamedTuple, TypeVar
 from hypothesis import strategies as st
 
 from openenv_lite.errors import ConfigurationError, OpenEnvError
-from openenv_lite.testing.door import Conversation, Door
-from openenv_lite.testing.game import Game
 from openenv_lite.testing.law import Unmet, Violation
 from openenv_lite.testing.legal import Actions
-from openenv_lite.testing.performing import name_of
-from openenv_lite.testing.seen import Seen, difference, short, told
+from openenv_lite.testing.sessions.game import Game
+from openenv_lite.testing.sessions.performing import name_of
+from openenv_lite.testing.sessions.seen import Seen, difference, short, told
+from openenv_lite.testing.sessions.wire import Wire
+from openenv_lite.testing.strangers.door import Conversation, Door
 from openenv_lite.testing.subject import Subject
-from openenv_lite.testing.wire import Wire
 from openenv_lite.types import ServerMode
 
 __all__ = ["Episode", "Player", "Saved", "Trial"]

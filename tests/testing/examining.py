@@ -10,11 +10,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from openenv_lite.testing.door import Door
 from openenv_lite.testing.laws import LAWS
 from openenv_lite.testing.playing import Dial, Play
 from openenv_lite.testing.report import counterexample
 from openenv_lite.testing.running import Broken, Check, Terms
+from openenv_lite.testing.strangers.door import Door
 from openenv_lite.testing.subject import subject_of
 from tests.testing.gallery.exhibit import Exhibit
 from tests.testing.sound import SOUND

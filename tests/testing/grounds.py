@@ -11,10 +11,10 @@ import httpx
 from openenv_lite import create_app
 from openenv_lite.client import GenericEnvClient, VectorEnvClient
 from openenv_lite.errors import OpenEnvError
-from openenv_lite.testing.game import Game
-from openenv_lite.testing.machine import Draw, Party, Power
-from openenv_lite.testing.script import outcome_of
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.comparing.machine import Draw, Party, Power
+from openenv_lite.testing.comparing.script import outcome_of
+from openenv_lite.testing.sessions.game import Game
+from openenv_lite.testing.sessions.seen import Seen
 from openenv_lite.testing.subject import subject_of
 from tests.client.conftest import socket_path
 from tests.client.serving import serve

@@ -14,9 +14,9 @@ from openenv_lite.client.remote_errors import error_of
 from openenv_lite.client.transport import lost
 from openenv_lite.errors import ConnectionLostError, OpenEnvError
 from openenv_lite.protocol import _REFUSALS
-from openenv_lite.testing.machine import Party
-from openenv_lite.testing.script import UNSEEN
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.comparing.machine import Party
+from openenv_lite.testing.comparing.script import UNSEEN
+from openenv_lite.testing.sessions.seen import Seen
 from openenv_lite.types import CallToolAction, StepResult
 from tests.leaks import until
 from tests.mcp.posting import STATELESS, fields_of_2026, meta

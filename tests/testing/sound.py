@@ -23,7 +23,7 @@ from openenv_lite import (
     StructBacked,
 )
 from openenv_lite.testing.legal import Narrowing
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.sessions.seen import Seen
 
 __all__ = ["SOUND", "Sound"]
 

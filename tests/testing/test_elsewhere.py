@@ -8,11 +8,11 @@ import pytest
 
 from openenv_lite import Action, Environment, Observation, State
 from openenv_lite.testing import check_environment
-from openenv_lite.testing.elsewhere import Elsewhere, played
 from openenv_lite.testing.law import Need, Unmet
 from openenv_lite.testing.naming import Naming, named
-from openenv_lite.testing.performing import Part, perform
 from openenv_lite.testing.running import Skipped
+from openenv_lite.testing.sessions.elsewhere import Elsewhere, played
+from openenv_lite.testing.sessions.performing import Part, perform
 from openenv_lite.testing.subject import subject_of
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from openenv_lite.testing.fitting import Fitting, whole
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.sessions.seen import Seen
 
 HEIGHT = {
     "type": "object",

@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from openenv_lite.errors import ConfigurationError
-from openenv_lite.testing import check_environment, fetching
-from openenv_lite.testing.fetching import MOST_BYTES
+from openenv_lite.testing import check_environment
+from openenv_lite.testing.sessions import fetching
+from openenv_lite.testing.sessions.fetching import MOST_BYTES
 from openenv_lite.testing.strategies import valid
 from tests.client.serving import serve
 

@@ -13,10 +13,10 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 
 from openenv_lite import create_app
 from openenv_lite.client import VectorEnvClient
+from openenv_lite.testing.comparing.machine import SEEDS, Crowd
+from openenv_lite.testing.comparing.script import Script
 from openenv_lite.testing.laws.lives import sessions_never_meet
-from openenv_lite.testing.machine import SEEDS, Crowd
 from openenv_lite.testing.running import Broken, Check, Terms
-from openenv_lite.testing.script import Script
 from openenv_lite.testing.subject import subject_of
 from tests.leaks import settled
 from tests.testing.gallery.snapshots import Walk

@@ -15,10 +15,11 @@ from starlette.types import Message
 from openenv_lite import create_app
 from openenv_lite.client.target import Target
 from openenv_lite.errors import ConfigurationError, ConnectionLostError, FactoryError
-from openenv_lite.testing import dial, play, requesting
-from openenv_lite.testing.game import ClassGame
-from openenv_lite.testing.requesting import Asked, Requester
-from openenv_lite.testing.seen import difference
+from openenv_lite.testing import dial, play
+from openenv_lite.testing.sessions import requesting
+from openenv_lite.testing.sessions.game import ClassGame
+from openenv_lite.testing.sessions.requesting import Asked, Requester
+from openenv_lite.testing.sessions.seen import difference
 from openenv_lite.testing.subject import ClassSubject, ServerSubject, subject_of
 from tests.testing.gallery.lifecycle import ClosesWhatIsNotThere
 from tests.testing.gallery.servers import Climb, SpoiltServer

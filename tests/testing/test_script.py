@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from openenv_lite.errors import EpisodeDoneError, ResetRequiredError
-from openenv_lite.testing.script import UNSEEN, Script, outcome_of
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.comparing.script import UNSEEN, Script, outcome_of
+from openenv_lite.testing.sessions.seen import Seen
 
 
 class Counter:

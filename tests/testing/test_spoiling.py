@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openenv_lite.testing.spoiling import spoil
+from openenv_lite.testing.sessions.spoiling import spoil
 
 
 class Piece(msgspec.Struct):

@@ -11,13 +11,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from openenv_lite.server import HTTPEnvServer, create_app
-from openenv_lite.testing import attacks, knock
-from openenv_lite.testing.evidence import leak_in, proof_of_control, shows_lanes
+from openenv_lite.testing import knock
 from openenv_lite.testing.law import Law
 from openenv_lite.testing.laws import LAWS
 from openenv_lite.testing.running import Broken, Check, Held, Terms, Verdict
+from openenv_lite.testing.strangers import attacks
+from openenv_lite.testing.strangers.evidence import leak_in, proof_of_control, shows_lanes
+from openenv_lite.testing.strangers.ways import RPC_WAYS
 from openenv_lite.testing.subject import subject_of
-from openenv_lite.testing.ways import RPC_WAYS
 from openenv_lite.tools import is_reserved
 from tests.client.serving import serve
 from tests.testing.gallery.agents import Board

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from openenv_lite import codec
 from openenv_lite.client.vector_client import VectorEnvClient
 from openenv_lite.errors import CapacityError
-from openenv_lite.testing.contrast import (
+from openenv_lite.testing.comparing.contrast import (
     MOST_ACTIONS,
     Staging,
     by_turns,
@@ -19,10 +19,10 @@ from openenv_lite.testing.contrast import (
     here,
     whole,
 )
-from openenv_lite.testing.elsewhere import HASH_SEEDS
 from openenv_lite.testing.law import Need, Unmet, Violation, law
-from openenv_lite.testing.performing import Part, perform, stirred, written
-from openenv_lite.testing.seen import Seen, difference, plain
+from openenv_lite.testing.sessions.elsewhere import HASH_SEEDS
+from openenv_lite.testing.sessions.performing import Part, perform, stirred, written
+from openenv_lite.testing.sessions.seen import Seen, difference, plain
 from openenv_lite.testing.trial import Episode, Trial
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from openenv_lite.results import result_of
-from openenv_lite.testing.contrast import (
+from openenv_lite.testing.comparing.contrast import (
     MOST_ACTIONS,
     Staging,
     by_turns,
@@ -17,10 +17,10 @@ from openenv_lite.testing.contrast import (
     parts_of,
     whole,
 )
-from openenv_lite.testing.elsewhere import HASH_SEEDS
 from openenv_lite.testing.law import Need, Violation, law
-from openenv_lite.testing.performing import Part
-from openenv_lite.testing.seen import Seen, difference, plain
+from openenv_lite.testing.sessions.elsewhere import HASH_SEEDS
+from openenv_lite.testing.sessions.performing import Part
+from openenv_lite.testing.sessions.seen import Seen, difference, plain
 from openenv_lite.testing.trial import SEEDS, Episode, Player, Trial
 
 __all__ = [

@@ -17,9 +17,9 @@ from openenv_lite.errors import (
     ReplyTimeoutError,
     TransportError,
 )
-from openenv_lite.testing.game import ClassGame
 from openenv_lite.testing.law import Need, Unmet, Violation, law
-from openenv_lite.testing.seen import short
+from openenv_lite.testing.sessions.game import ClassGame
+from openenv_lite.testing.sessions.seen import short
 from openenv_lite.testing.trial import SEEDS, Episode, Player, Trial
 
 __all__ = [

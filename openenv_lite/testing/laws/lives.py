@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from openenv_lite.errors import CapacityError, SessionError, TransportError
+from openenv_lite.testing.comparing.machine import Crowd, Draw, Party, Power, live
+from openenv_lite.testing.comparing.script import outcome_of
 from openenv_lite.testing.law import Need, law
-from openenv_lite.testing.machine import Crowd, Draw, Party, Power, live
-from openenv_lite.testing.script import outcome_of
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.sessions.seen import Seen
 from openenv_lite.testing.trial import Player, Saved, Trial
 
 __all__ = ["sessions_never_meet"]

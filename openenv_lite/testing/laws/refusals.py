@@ -15,10 +15,10 @@ from openenv_lite.errors import (
     TransportError,
 )
 from openenv_lite.testing.law import Need, Unmet, Violation, law
-from openenv_lite.testing.seen import Seen, short
+from openenv_lite.testing.sessions.seen import Seen, short
+from openenv_lite.testing.sessions.wire import Wire
 from openenv_lite.testing.subject import ServerSubject
 from openenv_lite.testing.trial import Episode, Player, Trial
-from openenv_lite.testing.wire import Wire
 
 __all__ = [
     "any_json_is_answered",

@@ -4,7 +4,7 @@ import math
 
 from openenv_lite.testing.fitting import whole
 from openenv_lite.testing.law import Violation, law
-from openenv_lite.testing.seen import short
+from openenv_lite.testing.sessions.seen import short
 from openenv_lite.testing.trial import Trial
 
 __all__ = ["rewards_are_finite_numbers", "rewards_keep_their_bounds"]

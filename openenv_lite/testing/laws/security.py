@@ -12,12 +12,14 @@ from weakref import WeakSet
 from hypothesis import strategies as st
 
 from openenv_lite.errors import ConnectionFailedError
-from openenv_lite.testing import attacks
-from openenv_lite.testing.attacks import Attempt, Frames
-from openenv_lite.testing.calling import Speaker, calls_of, succeeded
-from openenv_lite.testing.crowding import Crowd, Ending
-from openenv_lite.testing.door import Door
-from openenv_lite.testing.evidence import (
+from openenv_lite.testing.law import Need, Unmet, Violation, law
+from openenv_lite.testing.sessions.seen import short
+from openenv_lite.testing.strangers import attacks
+from openenv_lite.testing.strangers.attacks import Attempt, Frames
+from openenv_lite.testing.strangers.calling import Speaker, calls_of, succeeded
+from openenv_lite.testing.strangers.crowding import Crowd, Ending
+from openenv_lite.testing.strangers.door import Door
+from openenv_lite.testing.strangers.evidence import (
     Proof,
     has_result,
     leak_in,
@@ -25,11 +27,9 @@ from openenv_lite.testing.evidence import (
     shows_lanes,
     shows_session,
 )
-from openenv_lite.testing.law import Need, Unmet, Violation, law
-from openenv_lite.testing.seen import short
+from openenv_lite.testing.strangers.ways import RPC_WAYS, said_on
 from openenv_lite.testing.subject import ServerSubject
 from openenv_lite.testing.trial import Player, Trial
-from openenv_lite.testing.ways import RPC_WAYS, said_on
 from openenv_lite.tools import is_reserved
 from openenv_lite.types import ServerMode
 

@@ -12,7 +12,7 @@ from openenv_lite import codec
 from openenv_lite.errors import ConfigurationError, InvalidJSONError
 from openenv_lite.testing.fitting import whole
 from openenv_lite.testing.law import Need, Unmet, Violation, law
-from openenv_lite.testing.seen import Seen, short
+from openenv_lite.testing.sessions.seen import Seen, short
 from openenv_lite.testing.strategies import valid
 from openenv_lite.testing.subject import Subject
 from openenv_lite.testing.trial import Player, Trial

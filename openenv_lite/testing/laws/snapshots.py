@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from openenv_lite.errors import OpenEnvError
-from openenv_lite.testing.elsewhere import HASH_SEEDS
-from openenv_lite.testing.game import ClassGame, WatchedSession
 from openenv_lite.testing.law import Need, Violation, law
-from openenv_lite.testing.performing import Part
-from openenv_lite.testing.seen import plain
+from openenv_lite.testing.sessions.elsewhere import HASH_SEEDS
+from openenv_lite.testing.sessions.game import ClassGame, WatchedSession
+from openenv_lite.testing.sessions.performing import Part
+from openenv_lite.testing.sessions.seen import plain
 from openenv_lite.testing.trial import Episode, Player, Saved, Trial
 
 __all__ = [

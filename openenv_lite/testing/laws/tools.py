@@ -14,10 +14,10 @@ from openenv_lite.errors import (
     UnknownToolError,
 )
 from openenv_lite.schemas import Check, check_of
-from openenv_lite.testing.calling import Speaker, calls_of, error_of, result_in, succeeded
 from openenv_lite.testing.law import Need, Unmet, Violation, law
 from openenv_lite.testing.overhearing import overheard
-from openenv_lite.testing.seen import Seen, difference, short
+from openenv_lite.testing.sessions.seen import Seen, difference, short
+from openenv_lite.testing.strangers.calling import Speaker, calls_of, error_of, result_in, succeeded
 from openenv_lite.testing.trial import Player, Trial
 from openenv_lite.types import ServerMode
 

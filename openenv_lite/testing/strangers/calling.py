@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from openenv_lite import codec
 from openenv_lite.client.exchange import SESSION_HEADER
-from openenv_lite.testing.door import Door
 from openenv_lite.testing.law import Unmet
-from openenv_lite.testing.seen import Seen, short
+from openenv_lite.testing.sessions.seen import Seen, short
+from openenv_lite.testing.strangers.door import Door
 from openenv_lite.testing.strategies import valid
 
 __all__ = ["Speaker", "calls_of", "error_of", "result_in", "succeeded"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from openenv_lite.errors import CapacityError, OpenEnvError, TransportError
-from openenv_lite.testing.seen import Seen, difference, short
+from openenv_lite.testing.sessions.seen import Seen, difference, short
 
 __all__ = ["UNSEEN", "Call", "Script", "outcome_of"]
 

@@ -8,7 +8,7 @@ from openenv_lite.client.async_client import GenericEnvClient
 from openenv_lite.errors import InvalidJSONError, SnapshotsUnsupportedError
 from openenv_lite.protocol import RESTORE, Phase, decode_action
 from openenv_lite.session import Session
-from openenv_lite.testing.seen import Seen, plain
+from openenv_lite.testing.sessions.seen import Seen, plain
 from openenv_lite.types import CallToolAction, ListToolsAction, StepResult
 
 __all__ = ["ClassGame", "Game", "PlainClient", "Run", "ServerGame", "WatchedSession"]

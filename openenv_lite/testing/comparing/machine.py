@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 
 from openenv_lite.errors import OpenEnvError, TransportError
+from openenv_lite.testing.comparing.script import Script, outcome_of
 from openenv_lite.testing.law import Violation
-from openenv_lite.testing.script import Script, outcome_of
-from openenv_lite.testing.seen import Seen
+from openenv_lite.testing.sessions.seen import Seen
 
 __all__ = ["CONTROLS", "Crowd", "Draw", "Ground", "Group", "Kept", "Party", "Power", "live"]
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from openenv_lite.errors import ConnectionFailedError
-from openenv_lite.testing.attacks import RPC_NAMES, Attempt, Frames, pairs
-from openenv_lite.testing.door import Door
+from openenv_lite.testing.strangers.attacks import RPC_NAMES, Attempt, Frames, pairs
+from openenv_lite.testing.strangers.door import Door
 
 __all__ = ["RPC_WAYS", "said_on"]
 

@@ -5,9 +5,9 @@ import time
 from time import perf_counter
 
 from openenv_lite.errors import ConnectionFailedError
-from openenv_lite.testing.door import Door, Socket
 from openenv_lite.testing.law import Unmet, Violation
-from openenv_lite.testing.seen import short
+from openenv_lite.testing.sessions.seen import short
+from openenv_lite.testing.strangers.door import Door, Socket
 
 __all__ = ["Crowd", "Ending"]
 

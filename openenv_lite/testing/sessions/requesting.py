@@ -10,7 +10,7 @@ import h11
 
 from openenv_lite import codec
 from openenv_lite.client.target import ASGIApp, Target
-from openenv_lite.testing.fetching import MOST_BYTES
+from openenv_lite.testing.sessions.fetching import MOST_BYTES
 
 __all__ = ["PATIENCE_S", "Answer", "Asked", "Reply", "Requester"]
 

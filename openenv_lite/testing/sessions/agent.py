@@ -13,9 +13,9 @@ from openenv_lite.client.rpc import (
 from openenv_lite.errors import OpenEnvError, RequestError, ToolFailedError, UnknownMessageError
 from openenv_lite.failures import failed_call
 from openenv_lite.results import result_of
-from openenv_lite.testing.game import Run
-from openenv_lite.testing.requesting import Asked, Requester
-from openenv_lite.testing.seen import Seen, plain
+from openenv_lite.testing.sessions.game import Run
+from openenv_lite.testing.sessions.requesting import Asked, Requester
+from openenv_lite.testing.sessions.seen import Seen, plain
 from openenv_lite.types import CallToolObservation
 
 __all__ = ["AgentGame"]

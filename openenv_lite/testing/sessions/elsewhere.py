@@ -15,7 +15,7 @@ from openenv_lite import codec
 from openenv_lite.errors import FactoryError
 from openenv_lite.testing.law import Unmet
 from openenv_lite.testing.naming import Naming, named
-from openenv_lite.testing.performing import Outcome, Part
+from openenv_lite.testing.sessions.performing import Outcome, Part
 
 __all__ = ["HASH_SEEDS", "Elsewhere", "played"]
 

@@ -7,8 +7,8 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from openenv_lite.testing.law import Unmet, Violation
-from openenv_lite.testing.performing import Outcome, Part, perform, written
-from openenv_lite.testing.seen import difference
+from openenv_lite.testing.sessions.performing import Outcome, Part, perform, written
+from openenv_lite.testing.sessions.seen import difference
 from openenv_lite.testing.subject import Subject
 from openenv_lite.testing.trial import Episode, Trial
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from openenv_lite.errors import OpenEnvError
-from openenv_lite.testing.game import Game
-from openenv_lite.testing.seen import Seen, plain, told
-from openenv_lite.testing.spoiling import spoil
+from openenv_lite.testing.sessions.game import Game
+from openenv_lite.testing.sessions.seen import Seen, plain, told
+from openenv_lite.testing.sessions.spoiling import spoil
 
 __all__ = ["Outcome", "Part", "name_of", "perform", "stirred", "written"]
 

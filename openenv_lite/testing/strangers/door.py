@@ -11,11 +11,11 @@ from openenv_lite.client.inprocess import AsyncInProcess
 from openenv_lite.client.target import ConnectionSettings, Target
 from openenv_lite.client.transport import SUBPROTOCOL_HEADER
 from openenv_lite.errors import ConnectionLostError, InvalidJSONError, OpenEnvError
-from openenv_lite.testing.agent import AgentGame
-from openenv_lite.testing.attacks import Attempt
-from openenv_lite.testing.game import Run
-from openenv_lite.testing.requesting import PATIENCE_S, Asked, Reply
-from openenv_lite.testing.seen import short
+from openenv_lite.testing.sessions.agent import AgentGame
+from openenv_lite.testing.sessions.game import Run
+from openenv_lite.testing.sessions.requesting import PATIENCE_S, Asked, Reply
+from openenv_lite.testing.sessions.seen import short
+from openenv_lite.testing.strangers.attacks import Attempt
 from openenv_lite.testing.subject import ServerSubject, subject_of
 from openenv_lite.types import ServerMode
 

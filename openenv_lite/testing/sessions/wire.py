@@ -10,8 +10,8 @@ from openenv_lite.client.inprocess import AsyncInProcess
 from openenv_lite.client.target import Target
 from openenv_lite.client.transport import AsyncTransport
 from openenv_lite.errors import ReplyTimeoutError, TransportError
-from openenv_lite.testing.game import Run
-from openenv_lite.testing.seen import short
+from openenv_lite.testing.sessions.game import Run
+from openenv_lite.testing.sessions.seen import short
 
 __all__ = ["Note", "Wire"]
 

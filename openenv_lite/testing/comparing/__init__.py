@@ -1,0 +1,1 @@
+"""Plays under two circumstances, held against each other."""

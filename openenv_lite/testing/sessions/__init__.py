@@ -1,0 +1,1 @@
+"""One session of a target, by whatever way, and what it shows."""
