@@ -153,7 +153,7 @@ _TRAIL: list[float] = []
         ("lanes here", Drift, SwapsReplies, "alone, then among others"),
         ("lanes json app", Awaited, SwapsReplies, "alone, then among others"),
         ("lanes msgpack app", Drift, StepsAgainAfterACut, "alone, then among others"),
-        ("lanes msgpack app", OnThread, StaysBehind, r"^\d+, not \d+"),
+        ("lanes msgpack app", Drift, StaysBehind, r"^\d+, not \d+"),
         ("lanes here", ForksOneSea, LaneParty, "alone, then among others"),
         ("lanes json app", ForksOneSea, LaneParty, "alone, then among others"),
         ("plain app", OneSeaForAll, None, "alone, then among others"),

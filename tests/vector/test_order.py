@@ -87,8 +87,8 @@ async def test_cancelling_tells_of_each_lane_that_was_not_ready(kind: Any, gate:
     async with lanes_of(kind, 3) as lanes:
         await lanes.do(Reset(id=1))
         step = lanes.begin(adding(1, -1, 2, identity=2))
-        quick = lanes.begin(adding(1, lanes=[0], identity=3))
-        assert totals(await quick) == [2]
+        quick = lanes.begin(adding(1, 0, lanes=[0, 2], identity=3))
+        assert totals(await quick) == [2, 2]
         lanes.cancel(2)
         results = await step
         assert totals(results) == [1, None, 2]
