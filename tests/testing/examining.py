@@ -21,7 +21,7 @@ from tests.testing.sound import SOUND
 
 __all__ = ["EXHIBITS", "RUNS", "Finding", "broken_laws_of", "examined"]
 
-RUNS = int(os.environ.get("SOUND_RUNS", "2"))
+RUNS = int(os.environ.get("SOUND_RUNS", "1"))
 BUDGET_S = Terms().budget_s if "SOUND_RUNS" in os.environ else 3.0
 """The default where it is asked for, and less in every day's runs."""
 
