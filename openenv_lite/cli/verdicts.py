@@ -1,6 +1,7 @@
 """What `openenv-lite check` does and prints."""
 
 import collections
+import contextlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.printable import printable
-from openenv_lite.testing.checking import laws_named
+from openenv_lite.testing.checking import laws_named, left_out
 from openenv_lite.testing.law import Law
 from openenv_lite.testing.report import accounts_of, counterexample
 from openenv_lite.testing.running import Broken, Check, Held, Skipped, Terms, Verdict
@@ -38,14 +39,11 @@ def tell(target: str | None, arguments: Mapping[str, Any], options: Mapping[str,
     if target is None or options["lists"]:
         _print_laws(laws)
         return 0
-    skip = frozenset(law.name for law in laws_named(options["skip"]))
-    terms = Terms(options["seed"], options["budget"], actions_named(options["actions"]), skip)
-    subject = subject_named(target, arguments)
-    try:
+    actions, skip = actions_named(options["actions"]), left_out(options["skip"])
+    terms = Terms(options["seed"], options["budget"], actions, skip)
+    with contextlib.closing(subject_named(target, arguments)) as subject:
         verdicts = list(_shown(Check(subject, terms).verdicts(laws), len(laws)))
         _print(subject, verdicts, options["as_json"])
-    finally:
-        subject.close()
     kinds = {type(verdict) for _, verdict in verdicts}
     if kinds == {Skipped}:
         raise ConfigurationError("No law could be put to the test: the reasons stand above")

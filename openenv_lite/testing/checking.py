@@ -1,5 +1,6 @@
 """`check_environment`: all laws on one target, and what is said of it."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from openenv_lite.testing.report import accounts_of
 from openenv_lite.testing.running import Broken, Check, Terms, Verdict
 from openenv_lite.testing.subject import subject_of
 
-__all__ = ["Report", "check_environment", "laws_named"]
+__all__ = ["Report", "check_environment", "laws_named", "left_out"]
 
 
 class Report(NamedTuple):
@@ -55,16 +56,21 @@ def check_environment(
         AssertionError: Laws are broken; says which, with a counterexample for each.
         ConfigurationError: The target is none, or a law's name is unknown.
     """
-    chosen, left_out = laws_named(laws), laws_named(skip)
-    subject = subject_of(target)
-    terms = Terms(seed, budget_s, actions, frozenset(law.name for law in left_out))
-    try:
+    chosen, terms = laws_named(laws), Terms(seed, budget_s, actions, left_out(skip))
+    with contextlib.closing(subject_of(target)) as subject:
         report = Report(subject.name, list(Check(subject, terms).verdicts(chosen)))
         if report.broken:
             raise AssertionError(accounts_of(subject, report.verdicts))
         return report
-    finally:
-        subject.close()
+
+
+def left_out(names: Iterable[str]) -> frozenset[str]:
+    """The names, all of which are laws'.
+
+    Raises:
+        ConfigurationError: There is no law of one of the names.
+    """
+    return frozenset(law.name for law in laws_named(names))
 
 
 def laws_named(names: Iterable[str] | None) -> list[Law]:

@@ -5,6 +5,7 @@ a result has another. So the entry points are graders for those ids that OpenEnv
 implement; `every_grader` has one for each law, under ids of our own, which `policy` knows.
 """
 
+import contextlib
 import importlib
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from openenv_lite.testing.law import Law
 from openenv_lite.testing.laws import LAWS
 from openenv_lite.testing.running import ALONE_S, Broken, Check, Held, Skipped, Terms, Verdict
-from openenv_lite.testing.subject import ServerSubject
+from openenv_lite.testing.subject import subject_of
 
 __all__ = [
     "EpisodeDeterminism",
@@ -72,12 +73,9 @@ class LawsGrader:
         )
 
     def _verdicts(self, base_url: str) -> list[tuple[Law, Verdict]]:
-        server = ServerSubject(base_url=base_url.rstrip("/"))
-        try:
-            terms = Terms(budget_s=ALONE_S * len(self._laws))
+        terms = Terms(budget_s=ALONE_S * len(self._laws))
+        with contextlib.closing(subject_of(base_url)) as server:
             return list(Check(server, terms).verdicts(self._laws))
-        finally:
-            server.close()
 
 
 def _status(verdicts: list[tuple[Law, Verdict]]) -> str:

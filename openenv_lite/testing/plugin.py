@@ -75,7 +75,7 @@ class _Contract(pytest.Collector):
         checking = importlib.import_module("openenv_lite.testing.checking")
         option = self.config.getoption
         actions = targets.actions_named(option("--openenv-actions"))
-        skip = frozenset(law.name for law in checking.laws_named(option("--openenv-skip")))
+        skip = checking.left_out(option("--openenv-skip"))
         self.subject = targets.subject_named(self.name)
         self.config.add_cleanup(self.subject.close)
         terms = running.Terms(option("--openenv-seed"), actions=actions, skip=skip)
