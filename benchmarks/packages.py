@@ -1,6 +1,6 @@
 """Environments written for OpenEnv, unmodified, on its server and on ours, each with its client.
 
-Then the same with the one line that its author may add, and many lanes of one connection.
+Then the same without threads, as whoever serves a package may choose, and many lanes at once.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ __all__ = ["run_packages"]
 
 TIMES_STEP, TIMES_TOOL = 3.0, 10.0
 LANES = 64
-OURS, QUICK = "ours", "ours, BLOCKING = False"
+OURS, QUICK = "ours", "ours, --no-blocking"
 MANY, MANY_QUICK = f"{OURS}, {LANES} lanes", f"{QUICK}, {LANES} lanes"
 PLAIN = "A step of an OpenEnv package, its server and client or ours"
 TOOLS = "A tool step of an OpenEnv package, its server and client or ours"
@@ -42,8 +42,8 @@ def _plain(pairs: Pairs, seconds: float, rounds: int) -> Bench:
     bench = _measured("package", PLAIN, pairs, seconds, rounds)
     bench.figures += absent(each for each in (USUAL, OURS, QUICK) if each not in pairs)
     bench.ratios = [
-        ratio(bench, OURS, [USUAL], bar=TIMES_STEP),
-        *(ratio(bench, each, [USUAL]) for each in (QUICK, MANY, MANY_QUICK)),
+        *(ratio(bench, each, [USUAL], bar=TIMES_STEP) for each in (OURS, QUICK)),
+        *(ratio(bench, each, [USUAL]) for each in (MANY, MANY_QUICK)),
     ]
     return bench
 
@@ -65,7 +65,8 @@ def _measured(name: str, title: str, pairs: Pairs, seconds: float, rounds: int) 
 def _plain_pairs(stack: contextlib.ExitStack, python: str) -> Pairs:
     start = stack.enter_context
     theirs = start(serving(original("plain_app", "packages")[USUAL]))
-    plain, quick = (start(serving(_ours(python, each))) for each in ("plain_app", "quick_app"))
+    plain = start(serving(_ours(python, "plain_app")))
+    quick = start(serving(_ours(python, "plain_app", "--no-blocking")))
     client = functools.partial(loading, "benchmarks.drives.client")
     ours = start(client("openenv_lite.client", "sync"))
     lanes = start(loading("benchmarks.drives.lanes", MSGPACK, str(LANES), "async"))
@@ -89,6 +90,7 @@ def _tool_pairs(stack: contextlib.ExitStack, python: str) -> Pairs:
     }
 
 
-def _ours(python: str, app: str) -> Server:
+def _ours(python: str, app: str, *options: str) -> Server:
     """Our server beside an installed `openenv`, with the same app that OpenEnv's own serves."""
-    return Server((python, "-m", "openenv_lite", "serve", f"benchmarks.original.packages:{app}"))
+    named = f"benchmarks.original.packages:{app}"
+    return Server((python, "-m", "openenv_lite", "serve", named, *options))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ForwardRef, NamedTuple, TypeVar, get_args, get_origin
 
 from openenv_lite import codec
-from openenv_lite.environment import Environment, MCPEnvironment, described
+from openenv_lite.environment import TASK_METHODS, Environment, MCPEnvironment, described
 from openenv_lite.errors import (
     ConfigurationError,
     InvalidArgumentsError,
@@ -20,6 +20,7 @@ from openenv_lite.errors import (
     SnapshotsUnsupportedError,
 )
 from openenv_lite.executor import Executor, LoopExecutor, ThreadExecutor
+from openenv_lite.failures import no_provider
 from openenv_lite.originals import adopted
 from openenv_lite.protocol import Event
 from openenv_lite.signature import Signature, is_async, parameter_type, return_type
@@ -48,7 +49,10 @@ _TOOL_STEPS = (vars(MCPEnvironment)["step"], vars(MCPEnvironment)["step_async"])
 _TELLS_NOTHING = (None, type(None), Any, object, Environment, MCPEnvironment)
 
 
-_PASSED = {"step": 2, "step_async": 2, "restore": 2}
+_PASSED = {
+    **{"step": 2, "step_async": 2, "restore": 2},
+    **{"list_tasks": 2, "num_tasks": 2, "get_task": 3, "get_task_range": 4},
+}
 """Of each method's parameters, those that are no options; of all others `self` alone."""
 
 
@@ -100,6 +104,7 @@ class Blueprint:
         action_type: Overrides the first of the class's generics.
         observation_type: Overrides the second.
         state_type: Overrides the third.
+        blocking: Overrides the class's `BLOCKING`.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class Blueprint:
         action_type: Any = None,
         observation_type: Any = None,
         state_type: Any = None,
+        blocking: bool | None = None,
     ) -> None:
         if not callable(factory):
             raise ConfigurationError(
@@ -120,7 +126,7 @@ class Blueprint:
         self.has_tools = issubclass(self.kind, MCPEnvironment)
         self.tool_events = _TOOL_EVENTS if self.has_tools else {}
         self._read_types(*types)
-        self._read_methods()
+        self._read_methods(getattr(self.kind, "BLOCKING", True) if blocking is None else blocking)
 
     def _read_types(self, action: Any, observation: Any, state: Any) -> None:
         declared = _type_arguments(self.kind)
@@ -137,7 +143,7 @@ class Blueprint:
                     "Observation, State), a dataclass, a TypedDict or a Pydantic model."
                 )
 
-    def _read_methods(self) -> None:
+    def _read_methods(self, may_block: bool) -> None:
         self.reset = Operation(self.kind, _nearest(self.kind, "reset"))
         self.step = Operation(self.kind, _nearest(self.kind, "step"))
         self.close = Operation(self.kind, "close")
@@ -150,12 +156,27 @@ class Blueprint:
         self._saving = _saving(self.kind)
         every = [self.reset, self.step, self.state, self.close, self.metadata]
         every += self._saving[:2] if self._saving is not None else ()
+        self.tasks = {
+            name: Operation(self.kind, name)
+            for name in TASK_METHODS
+            if callable(getattr(self.kind, name, None))
+        }
         plain = [not operation.is_async for operation in (self.reset, self.step)]
-        may_block = bool(getattr(self.kind, "BLOCKING", True))
-        self.threaded = may_block and (self.has_tools or any(plain))
+        self.may_block = bool(may_block)
+        self.threaded = self.may_block and (self.has_tools or any(plain))
         self.inline = not (
             self.threaded or self.has_tools or any(operation.is_async for operation in every)
         )
+
+    def provider(self, name: str) -> Operation:
+        """What tells something of the tasks: one of `TASK_METHODS`.
+
+        Raises:
+            TasksUnsupportedError: The class does not define it.
+        """
+        if name not in self.tasks:
+            raise no_provider(name)
+        return self.tasks[name]
 
     @property
     def has_snapshots(self) -> bool:

@@ -49,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """For the environment's constructor or factory."""
     mode: ServerMode = ServerMode.SIMULATION
     max_concurrent_envs: int | None = None
+    blocking: bool | None = None
     control_token: str | None = None
     mcp_token: str | None = None
     allowed_hosts: tuple[str, ...] | None = None
@@ -99,6 +100,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             kind,
             mode=self.mode,
             max_concurrent_envs=self.max_concurrent_envs,
+            blocking=self.blocking,
             control_token=self.control_token,
             mcp_token=self.mcp_token,
             allowed_hosts=self.allowed_hosts,
@@ -113,6 +115,7 @@ def _exported(plan: Plan) -> Iterator[None]:
     settings = {
         "OPENENV_MODE": plan.mode.value,
         "MAX_CONCURRENT_ENVS": plan.max_concurrent_envs,
+        "OPENENV_BLOCKING": plan.blocking,
         "OPENENV_CONTROL_TOKEN": plan.control_token,
         "OPENENV_MCP_TOKEN": plan.mcp_token,
         "OPENENV_ALLOWED_HOSTS": plan.allowed_hosts and " ".join(plan.allowed_hosts),

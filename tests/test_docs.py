@@ -23,6 +23,7 @@ INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
 SETTINGS = (
     "mode",
     "max_concurrent_envs",
+    "blocking",
     "control_token",
     "mcp_token",
     "allowed_hosts",

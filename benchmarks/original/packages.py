@@ -9,11 +9,7 @@ from openenv.core.env_server.mcp_types import CallToolAction, CallToolObservatio
 
 from benchmarks.original.app import CAPACITY, Sync, served
 
-__all__ = ["plain_app", "quick_app", "tools_app"]
-
-
-class Quick(Sync):
-    BLOCKING = False
+__all__ = ["plain_app", "tools_app"]
 
 
 class Tools(MCPEnvironment):
@@ -41,7 +37,6 @@ class Tools(MCPEnvironment):
 
 
 plain_app = served(Sync)
-quick_app = served(Quick)
 tools_app = create_app(
     Tools, CallToolAction, CallToolObservation, env_name="tools", max_concurrent_envs=CAPACITY
 )

@@ -65,6 +65,13 @@ _KEYS = ("OPENENV_MCP_KEY", "OPENENV_SNAPSHOT_KEY")
     show_envvar=True,
     help="Environments that may exist at once, in all processes together.",
 )
+@click.option(
+    "--blocking/--no-blocking",
+    default=None,
+    envvar="OPENENV_BLOCKING",
+    show_envvar=True,
+    help="Whether its plain methods may wait, and so run on threads; else what the class says.",
+)
 @control_token_option
 @click.option(
     "--mcp-token",
@@ -111,6 +118,7 @@ def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
         arguments=arguments,
         mode=ServerMode(options["mode"]),
         max_concurrent_envs=options["max_concurrent_envs"],
+        blocking=options["blocking"],
         control_token=options["control_token"],
         mcp_token=options["mcp_token"],
         allowed_hosts=options["allowed_hosts"] or None,

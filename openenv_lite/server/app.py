@@ -39,6 +39,9 @@ _POOL_FIELDS = (
 )
 
 
+_YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
 class HTTPEnvServer:
     """One environment class, ready to be put on any ASGI app.
 
@@ -65,7 +68,9 @@ class HTTPEnvServer:
         **settings: Any,
     ) -> None:
         self.settings = _settings(settings)
-        self.blueprint = Blueprint(env, action_cls, observation_cls, state_cls)
+        self.blueprint = Blueprint(
+            env, action_cls, observation_cls, state_cls, self.settings.blocking
+        )
         self.pool = Pool(self.blueprint, self._pool_settings(), clock, self._new_session())
         self._guard = Guard(self.settings)
         self._key = (self.settings.mcp_key or secrets.token_urlsafe(32)).encode()
@@ -188,8 +193,8 @@ def create_app(
         observation_cls: Overrides the observation type.
         mode: By default what `OPENENV_MODE` says, else simulation.
         settings: Arguments of `HTTPEnvServer` and fields of `ServerSettings`. Where one is not
-            given, `MAX_CONCURRENT_ENVS`, `SESSION_IDLE_TIMEOUT_S`, `OPENENV_CONTROL_TOKEN`,
-            `OPENENV_MCP_TOKEN`, `OPENENV_MCP_KEY`, `OPENENV_RECORD_DIR`,
+            given, `MAX_CONCURRENT_ENVS`, `OPENENV_BLOCKING`, `SESSION_IDLE_TIMEOUT_S`,
+            `OPENENV_CONTROL_TOKEN`, `OPENENV_MCP_TOKEN`, `OPENENV_MCP_KEY`, `OPENENV_RECORD_DIR`,
             `OPENENV_MAX_SNAPSHOTS`, `OPENENV_MAX_SNAPSHOT_BYTES`, `OPENENV_SNAPSHOT_LIFE_S`,
             `OPENENV_SNAPSHOT_KEY`, `OPENENV_ALLOWED_HOSTS` and `OPENENV_ALLOWED_ORIGINS` (a blank
             between two) of the process's environment count.
@@ -206,6 +211,7 @@ def create_app(
 def _from_environment() -> dict[str, Any]:
     readers: dict[str, tuple[str, Callable[[str], Any]]] = {
         "max_concurrent_envs": ("MAX_CONCURRENT_ENVS", int),
+        "blocking": ("OPENENV_BLOCKING", _yes),
         "idle_timeout_s": ("SESSION_IDLE_TIMEOUT_S", float),
         "control_token": ("OPENENV_CONTROL_TOKEN", str),
         "mcp_token": ("OPENENV_MCP_TOKEN", str),
@@ -231,7 +237,16 @@ def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
     try:
         return read(text)
     except ValueError:
-        raise ConfigurationError(f"{variable}={text!r} is not a number") from None
+        kind = "yes or no" if read is _yes else "a number"
+        raise ConfigurationError(f"{variable}={text!r} is not {kind}") from None
+
+
+def _yes(text: str) -> bool:
+    """What somebody means who sets a variable to `true`, `1`, `off` and the like."""
+    word = text.strip().lower()
+    if word not in _YES | _NO:
+        raise ValueError(text)
+    return word in _YES
 
 
 def _settings(given: dict[str, Any]) -> ServerSettings:

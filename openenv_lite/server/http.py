@@ -18,7 +18,7 @@ from openenv_lite.protocol import decode_action
 from openenv_lite.server.failures import http_failure, json_response
 from openenv_lite.types import ServerMode, StepResult
 
-__all__ = ["ControlRoutes", "answering"]
+__all__ = ["ControlRoutes", "Endpoint", "answering", "body_of", "session_id_of"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -74,30 +74,35 @@ class ControlRoutes:
 
     async def reset(self, request: Request) -> Response:
         """Begin an episode and return its first observation."""
-        body = await _body(request, ResetRequest, required=False)
-        async with self._pool.lease(self._mode, _session_id(request)) as session:
+        body = await body_of(request, ResetRequest, required=False)
+        async with self._pool.lease(self._mode, session_id_of(request)) as session:
             return _result(await session.reset(body))
 
     async def step(self, request: Request) -> Response:
         """Carry out one action and return the next observation."""
-        body = await _body(request, StepRequest)
+        body = await body_of(request, StepRequest)
         action = decode_action(body.pop("action"), self._pool.blueprint.action_type)
-        async with self._pool.lease(self._mode, _session_id(request)) as session:
-            step = session.step_alone if _session_id(request) is None else session.step
+        async with self._pool.lease(self._mode, session_id_of(request)) as session:
+            step = session.step_alone if session_id_of(request) is None else session.step
             return _result(await step(action, body))
 
     async def state(self, request: Request) -> Response:
         """Return the inner state."""
-        async with self._pool.lease(self._mode, _session_id(request)) as session:
+        async with self._pool.lease(self._mode, session_id_of(request)) as session:
             return json_response(await session.state())
 
 
-def _session_id(request: Request) -> str | None:
+def session_id_of(request: Request) -> str | None:
+    """The session that the request names."""
     return request.query_params.get("session_id")
 
 
-async def _body(request: Request, kind: Any, required: bool = True) -> dict[str, Any]:
-    """The body as plain values, its known fields checked and converted."""
+async def body_of(request: Request, kind: Any, required: bool = True) -> dict[str, Any]:
+    """The body as plain values, its known fields checked and converted.
+
+    Raises:
+        InvalidMessageError: It does not fit; `errors` says where.
+    """
     text = await request.body()
     if not text and not required:
         return {}

@@ -22,6 +22,7 @@ from openenv_lite.server.mcp import McpEndpoint
 from openenv_lite.server.mcp_socket import McpSocketEndpoint
 from openenv_lite.server.requests import headers_of
 from openenv_lite.server.settings import ServerSettings
+from openenv_lite.server.tasks import TaskRoute, TaskRoutes
 from openenv_lite.server.ws import WebSocketEndpoint
 from openenv_lite.types import ServerMode
 
@@ -54,6 +55,10 @@ def routes_of(service: Service, guard: Guard, settings: ServerSettings) -> list[
         route("/reset", _guarded(guard, control.reset), "POST"),
         route("/step", _guarded(guard, control.step), "POST"),
         route("/state", _guarded(guard, control.state)),
+        *(
+            TaskRoute(information.name, last, answering(mode)(_guarded(guard, endpoint)), limit)
+            for last, endpoint in TaskRoutes(pool, mode, information.name).endpoints().items()
+        ),
     ]
     everyone: list[BaseRoute] = [
         WebSocketRoute("/ws", WebSocketEndpoint(pool, mode, guard, settings)),
@@ -107,7 +112,7 @@ class _Information:
         self.routes: list[BaseRoute] = []
         self._pool = pool
         self._mode = mode
-        self._name = settings.env_name or blueprint.name
+        self.name = settings.env_name or blueprint.name
         self._metadata: Any = None
         self._schema = codec.encode(
             {
@@ -134,7 +139,7 @@ class _Information:
 
     async def environments(self, request: Request) -> Response:
         """Names of the environments served here."""
-        return json_response([self._name])
+        return json_response([self.name])
 
     async def openapi(self, request: Request) -> Response:
         """This list of routes, for programs."""
@@ -142,4 +147,4 @@ class _Information:
 
     async def docs(self, request: Request) -> Response:
         """This list of routes, for people."""
-        return HTMLResponse(docs_page(self._name, openapi(self.routes)))
+        return HTMLResponse(docs_page(self.name, openapi(self.routes)))

@@ -25,6 +25,9 @@ class ServerSettings(SnapshotSettings, frozen=True, kw_only=True, forbid_unknown
     max_concurrent_envs: Count | None = None
     """Environments that may exist at once, in all worker processes together: 1 by default, 100
     where the class allows several."""
+    blocking: bool | None = None
+    """Whether plain methods may wait, and so have a thread; what the class says in `BLOCKING` by
+    default."""
     control_token: Secret | None = None
     """Who shows it on a production `/ws` has the trainer's controls; 16 characters or more."""
     idle_timeout_s: Seconds = 900.0

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -216,6 +217,31 @@ def test_the_lifespans_end_closes_what_http_left_open(kind: Any) -> None:
     with TestClient(app) as http:
         assert "result" in http.post("/mcp", json=request).json()
     assert not kind.alive
+
+
+@pytest.mark.parametrize(("kind", "blocking"), [(Inline, True), (Threaded, False)])
+@on_loop
+async def test_who_serves_a_class_may_say_whether_it_has_a_thread(
+    kind: Any, blocking: bool
+) -> None:
+    async with Peer(create_app(kind, blocking=blocking)) as peer:
+        await peer.ask("reset")
+        await peer.ask("step", {"amount": 1})
+        (environment,) = kind.alive
+    assert (threading.get_ident() in environment.threads) is not blocking
+    assert len(environment.threads) == 1
+
+
+@pytest.mark.parametrize(("text", "threaded"), [("off", False), ("TRUE", True), ("", True)])
+def test_so_does_a_variable(monkeypatch: Any, text: str, threaded: bool) -> None:
+    monkeypatch.setenv("OPENENV_BLOCKING", text)
+    assert create_app(Threaded).state.server.blueprint.threaded is threaded
+
+
+def test_a_variable_that_says_neither_is_refused(monkeypatch: Any) -> None:
+    monkeypatch.setenv("OPENENV_BLOCKING", "perhaps")
+    with pytest.raises(ConfigurationError, match="OPENENV_BLOCKING='perhaps' is not yes or no"):
+        create_app(Threaded)
 
 
 @on_loop
