@@ -1,6 +1,6 @@
 """Environments written for OpenEnv, unmodified, on its server and on ours, each with its client.
 
-Then the same without threads, as whoever serves a package may choose, and many lanes at once.
+Then what its author gains by each further change, up to many lanes of one connection.
 """
 
 import contextlib
@@ -12,14 +12,24 @@ from benchmarks.drives.exchange import Sample
 from benchmarks.figures import Bench, absent, measure, rates, ratio
 from benchmarks.machine import has, original_python
 from benchmarks.processes import Load, Running, Server, awake, loading, serving
-from benchmarks.servers import USUAL, original
+from benchmarks.servers import INLINE, USUAL, original, own_servers
 
-__all__ = ["run_packages"]
+__all__ = ["CHANGES", "run_packages"]
 
 TIMES_STEP, TIMES_TOOL = 3.0, 10.0
 LANES = 64
-OURS, QUICK = "ours", "ours, --no-blocking"
-MANY, MANY_QUICK = f"{OURS}, {LANES} lanes", f"{QUICK}, {LANES} lanes"
+OURS, QUICK, PORTED = "ours", "ours, --no-blocking", "ours, ported"
+HALF = "our server, OpenEnv's client"
+MANY, MANY_PORTED = f"{OURS}, {LANES} lanes", f"{PORTED}, {LANES} lanes"
+CHANGES = {
+    HALF: "the server: `openenv-lite serve my_env`",
+    OURS: "and the client: `from openenv_lite.client import EnvClient`",
+    QUICK: "and no threads, where no method waits: `--no-blocking`",
+    PORTED: "and the types: `from openenv_lite import Action, Environment, Observation, State`",
+    MANY: f"the server, and {LANES} environments on one connection: `VectorEnvClient`",
+    MANY_PORTED: f"all of these, and {LANES} environments on one connection",
+}
+"""What an author changes, by the contestant who has done it."""
 PLAIN = "A step of an OpenEnv package, its server and client or ours"
 TOOLS = "A tool step of an OpenEnv package, its server and client or ours"
 
@@ -40,11 +50,9 @@ def run_packages(seconds: float, rounds: int) -> list[Bench]:
 
 def _plain(pairs: Pairs, seconds: float, rounds: int) -> Bench:
     bench = _measured("package", PLAIN, pairs, seconds, rounds)
-    bench.figures += absent(each for each in (USUAL, OURS, QUICK) if each not in pairs)
-    bench.ratios = [
-        *(ratio(bench, each, [USUAL], bar=TIMES_STEP) for each in (OURS, QUICK)),
-        *(ratio(bench, each, [USUAL]) for each in (MANY, MANY_QUICK)),
-    ]
+    bench.figures += absent(each for each in (USUAL, *CHANGES) if each not in pairs)
+    bars = {OURS: TIMES_STEP, QUICK: TIMES_STEP}
+    bench.ratios = [ratio(bench, each, [USUAL], bar=bars.get(each)) for each in CHANGES]
     return bench
 
 
@@ -68,14 +76,18 @@ def _plain_pairs(stack: contextlib.ExitStack, python: str) -> Pairs:
     plain = start(serving(_ours(python, "plain_app")))
     quick = start(serving(_ours(python, "plain_app", "--no-blocking")))
     client = functools.partial(loading, "benchmarks.drives.client")
+    ported = start(serving(own_servers()[INLINE]))
+    original_client = start(client("openenv.core", "sync", python=python))
     ours = start(client("openenv_lite.client", "sync"))
     lanes = start(loading("benchmarks.drives.lanes", MSGPACK, str(LANES), "async"))
     return {
-        USUAL: (start(client("openenv.core", "sync", python=python)), theirs),
+        USUAL: (original_client, theirs),
+        HALF: (original_client, plain),
         OURS: (ours, plain),
         QUICK: (ours, quick),
+        PORTED: (ours, ported),
         MANY: (lanes, plain),
-        MANY_QUICK: (lanes, quick),
+        MANY_PORTED: (lanes, ported),
     }
 
 

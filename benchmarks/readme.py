@@ -1,4 +1,4 @@
-"""The README's section on performance, from saved results: `python -m benchmarks.readme`.
+"""What the README says of performance, from saved results: `python -m benchmarks.readme`.
 
 Redraws the plots too, so that what the page shows is always what `results/` holds.
 """
@@ -11,12 +11,12 @@ from pathlib import Path
 from benchmarks.benches import BENCHES
 from benchmarks.figures import Bench, Ratio
 from benchmarks.machine import MISSING, ROOT
+from benchmarks.packages import CHANGES
 from benchmarks.plots import PLOTS, draw
 from benchmarks.report import RESULTS, Record, load, rounded
 
-__all__ = ["main", "records", "section", "with_section"]
+__all__ = ["main", "page_of", "performance", "records", "with_section"]
 
-BEGIN, END = "<!-- performance, by python -m benchmarks.readme -->", "<!-- end of performance -->"
 OPENING = """\
 What is compared runs in the same minutes on the same machine: each contestant in turn, round after
 round, client and server on a core each, every reply checked. A ratio is taken within a round; shown
@@ -24,6 +24,7 @@ are its median and range. Absolute figures belong to one machine and are not pro
 0.10.0 as its users run it; where it is called tuned, its environment is `async def` and it has our
 uvicorn options.
 """
+MOVING = "| what you change | steps/s, of OpenEnv's own | range |\n|---|---|---|"
 HEADING = "| what | ratio | median | range | wanted | |\n|---|---|---|---|---|---|"
 TOLD_ELSEWHERE = ("load-core", "mcp-core", "single-one-core")
 """Benches that tell the same in another way; their figures are saved, and not on the page."""
@@ -34,7 +35,13 @@ def main() -> None:
     for record in found.values():
         draw(RESULTS, record.benches)
     page = ROOT / "README.md"
-    page.write_text(with_section(page.read_text(), section(found)))
+    page.write_text(page_of(page.read_text(), found))
+
+
+def page_of(page: str, found: Mapping[str, Record]) -> str:
+    """The page with all that the results say."""
+    written = with_section(page, "performance", performance(found))
+    return with_section(written, "moving", _moving(found))
 
 
 def records(folder: Path = RESULTS) -> dict[str, Record]:
@@ -43,19 +50,20 @@ def records(folder: Path = RESULTS) -> dict[str, Record]:
     return {name: load(path) for name, path in paths.items() if path.exists()}
 
 
-def with_section(page: str, text: str) -> str:
-    """The page with the text between its two markers.
+def with_section(page: str, name: str, text: str) -> str:
+    """The page with the text between the two markers of that name.
 
     Raises:
         ValueError: The page lacks a marker.
     """
-    parts = re.fullmatch(f"(.*{BEGIN}\n).*({END}.*)", page, re.DOTALL)
+    begin, end = f"<!-- {name}, by python -m benchmarks.readme -->", f"<!-- end of {name} -->"
+    parts = re.fullmatch(f"(.*{begin}\n).*({end}.*)", page, re.DOTALL)
     if parts is None:
-        raise ValueError(f"The page has no lines {BEGIN} and {END}")
+        raise ValueError(f"The page has no lines {begin} and {end}")
     return parts[1] + text + parts[2]
 
 
-def section(found: Mapping[str, Record]) -> str:
+def performance(found: Mapping[str, Record]) -> str:
     """Plots, the table of what has a bar, and what it was measured on."""
     benches = [bench for record in found.values() for bench in record.benches]
     return "\n".join([OPENING, *_images(benches), *_table(benches), "", *_machines(found), ""])
@@ -77,12 +85,25 @@ def _table(benches: Sequence[Bench]) -> Iterator[str]:
             yield f"| {' | '.join([title, *_cells(ratio)])} |"
 
 
+def _moving(found: Mapping[str, Record]) -> str:
+    """What an author of OpenEnv's gains, change by change; empty if it was not measured."""
+    benches = found["packages"].benches if "packages" in found else []
+    ratios = next((each.ratios for each in benches if each.name == "package"), [])
+    rows = zip(CHANGES.values(), ratios, strict=False)
+    told = [f"| {what} | {' | '.join(_range(each))} |" for what, each in rows if each.values]
+    return "\n".join([MOVING, *told, ""])
+
+
+def _range(ratio: Ratio) -> tuple[str, str]:
+    middle, low, high = (rounded(pick(ratio.values)) for pick in (statistics.median, min, max))
+    return f"**{middle}**", f"{low} to {high}"
+
+
 def _cells(ratio: Ratio) -> list[str]:
     wanted = f"{'at least' if ratio.at_least else 'at most'} {ratio.bar:,g}"
     if not ratio.values:
         return [ratio.name, "", "", wanted, ratio.verdict]
-    middle, low, high = (rounded(pick(ratio.values)) for pick in (statistics.median, min, max))
-    return [ratio.name, f"**{middle}**", f"{low} to {high}", wanted, ratio.verdict]
+    return [ratio.name, *_range(ratio), wanted, ratio.verdict]
 
 
 def _machines(found: Mapping[str, Record]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from benchmarks.figures import (
 )
 from benchmarks.machine import ROOT
 from benchmarks.plots import PLOTS, plotted
-from benchmarks.readme import BEGIN, END, records, section, with_section
+from benchmarks.readme import page_of, performance, records, with_section
 from benchmarks.report import RESULTS, Record, load, missed, rounded, save
 
 
@@ -32,7 +32,7 @@ def bench(**rows: list[float]) -> Bench:
 
 def test_the_page_has_what_the_saved_results_say() -> None:
     page = (ROOT / "README.md").read_text()
-    assert page == with_section(page, section(records())), "run python -m benchmarks.readme"
+    assert page == page_of(page, records()), "run python -m benchmarks.readme"
 
 
 def test_the_plots_show_what_the_saved_results_say() -> None:
@@ -43,7 +43,7 @@ def test_the_plots_show_what_the_saved_results_say() -> None:
 
 
 def test_every_plot_of_the_page_is_there() -> None:
-    names = [line for line in section(records()).splitlines() if line.startswith("![")]
+    names = [line for line in performance(records()).splitlines() if line.startswith("![")]
     assert all((ROOT / line.rpartition("(")[2].rstrip(")")).is_file() for line in names)
 
 
@@ -133,17 +133,18 @@ def test_the_section_tells_bars_medians_and_the_machine() -> None:
     judged = bench(ours=[8, 9, 10], old=[2, 2, 2])
     judged.ratios = [ratio(judged, "ours", ["old"], bar=4), ratio(judged, "old", ["ours"])]
     facts = {"processor": "P", "system": "S", "commit": "abc", "ours": "o 1", "OpenEnv": "e 2"}
-    text = section({"load": Record(facts, 1.0, 3, [judged])})
+    text = performance({"load": Record(facts, 1.0, 3, [judged])})
     assert "| Speed | ours / old | **4.50** | 4.00 to 5.00 | at least 4 | met |" in text
     assert "old / ours" not in text
     assert "`load`: P; S; commit abc; 3 rounds of 1 s. o 1; e 2." in text
 
 
 def test_only_what_is_between_the_markers_is_replaced() -> None:
-    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert with_section(page, "new\n") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
-    with pytest.raises(ValueError, match="has no lines"):
-        with_section("no marker", "new")
+    begin, end = "<!-- speed, by python -m benchmarks.readme -->", "<!-- end of speed -->"
+    page = f"before\n{begin}\nold\n{end}\nafter\n"
+    assert with_section(page, "speed", "new\n") == f"before\n{begin}\nnew\n{end}\nafter\n"
+    with pytest.raises(ValueError, match="no lines <!-- speed"):
+        with_section("no marker", "speed", "new")
 
 
 @pytest.mark.parametrize(
