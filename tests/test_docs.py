@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
 from openenv_lite import create_app
 from openenv_lite.cli.commands import cli
 from openenv_lite.protocol import TABLE, Phase
@@ -64,17 +66,23 @@ def test_every_command_line_of_the_readme_is_understood() -> None:
         assert_understood(words)
 
 
+def command(verb: str) -> click.Command:
+    found = cli.get_command(click.Context(cli), verb)
+    assert found is not None
+    return found
+
+
 def assert_understood(words: list[str]) -> None:
     """Our program has such a command and such options."""
     program, verb, *arguments = words
     assert program == "openenv-lite"
-    with cli.commands[verb].make_context(verb, arguments) as context:
+    with command(verb).make_context(verb, arguments) as context:
         assert context.params
 
 
 def test_the_settings_of_the_readme_have_the_defaults_it_says() -> None:
     rows = [line.split("|")[1:-1] for line in README.splitlines() if line.startswith("| ")]
-    serve = {option.name: option for option in cli.commands["serve"].params}
+    serve = {option.name: option for option in command("serve").params}
     told = {flag: variables for _, flag, variables, _ in (r for r in rows if len(r) == 4)}
     for name in SETTINGS:
         flag = serve[name].opts[0]

@@ -1,28 +1,46 @@
 """The group of commands, and the one door by which an error leaves it: one line, one code."""
 
+import importlib
 import sys
 from typing import Any
 
 import click
 
 from openenv_lite import __version__
-from openenv_lite.cli.check import check
-from openenv_lite.cli.demo import demo
-from openenv_lite.cli.mcp import mcp
-from openenv_lite.cli.new import new
-from openenv_lite.cli.replay import replay
-from openenv_lite.cli.rollout import rollout
-from openenv_lite.cli.serve import serve
 from openenv_lite.errors import ConfigurationError, OpenEnvError
 from openenv_lite.printable import printable
 
-__all__ = ["cli"]
+__all__ = ["COMMANDS", "cli"]
+
+COMMANDS = ("new", "validate", "serve", "mcp", "rollout", "replay", "check", "demo")
+"""Each is a function of its name in a module of its name."""
 
 _USAGE, _FAILURE, _INTERRUPTED = 2, 1, 130
 
 
-class _OneLineErrors(click.Group):
-    """Tells every error in one line on stderr."""
+class _Commands(click.Group):
+    """Loads a command with all that it needs once it is named; tells every error in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, if there is one.
+
+        Raises:
+            ConfigurationError: It needs a package that is not there.
+        """
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(f"openenv_lite.cli.{cmd_name}")
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"{error.name} is missing: run pip install 'openenv-lite[cli]'"
+            ) from error
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit: 0, 1 for a failure, 2 for usage, 130 if interrupted."""
@@ -51,14 +69,10 @@ def _tell(text: str, code: int) -> int:
     return code
 
 
-@click.group(cls=_OneLineErrors, invoke_without_command=True)
+@click.group(cls=_Commands, invoke_without_command=True)
 @click.version_option(__version__, prog_name="openenv-lite")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Environments for agentic RL: serve them, roll episodes out, see a demo."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for _command in (new, serve, mcp, rollout, replay, check, demo):
-    cli.add_command(_command)

@@ -49,3 +49,4 @@ def new(name: str, archetype: str | None, into: Path, wrap: str | None) -> None:
     click.echo(f"  cd {folder} && pip install -e '.[dev]'")
     click.echo("  openenv-lite serve .")
     click.echo("  MAX_TURNS=3 python rollout.py  # in another terminal")
+    click.echo("  openenv-lite validate .        # is all ready to be published?")

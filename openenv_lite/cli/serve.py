@@ -19,6 +19,7 @@ from openenv_lite.cli.workers import run_workers
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.loading import ASGIApp, Plan, has_controls, server_of
 from openenv_lite.types import ServerMode
+from openenv_lite.web import IN_ONE_PROCESS
 
 __all__ = ["serve"]
 
@@ -140,8 +141,10 @@ def serve(target: str, arguments: dict[str, Any], **options: Any) -> None:
 
 
 def _check_capacity(app: ASGIApp, workers: int) -> None:
-    """Refuse workers that could never have an environment."""
+    """Refuse workers that could never have an environment, or would refuse a page."""
     server = server_of(app)
+    if server is not None and server.page is not None and not server.page_is_optional:
+        raise ConfigurationError(IN_ONE_PROCESS)
     most = workers if server is None else server.pool.settings.max_sessions
     if most < workers:
         raise ConfigurationError(

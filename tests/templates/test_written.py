@@ -1,11 +1,9 @@
 """What `openenv-lite new` writes is served, played and put to the test: as a package and flat."""
 
-import contextlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,7 +13,12 @@ from click.testing import CliRunner
 from openenv_lite.cli.commands import cli
 from openenv_lite.cli.templates import ARCHETYPES
 from tests.cli.process import serving
-from tests.templates.container import Image, without_ours
+from tests.templates.container import without_ours
+from tests.templates.shipping import (
+    expect_a_healthy_server,
+    expect_a_small_image,
+    expect_two_services,
+)
 
 ROOT = Path(__file__).parents[2]
 WAREHOUSE = ("--wrap", "tests.templates.warehouse:Warehouse")
@@ -72,66 +75,23 @@ def test_without_a_server_a_rollout_says_to_start_one(home: Path) -> None:
 def test_its_dockerfiles_steps_lead_to_a_healthy_server(
     home: Path, name: str, tmp_path: Path
 ) -> None:
-    image = Image(home / name, tmp_path / "app" / "env")
-    image.build()
-    assert (image.folder / "requirements.txt").read_text().startswith("openenv-lite[server]\n")
-    with started(image) as url:
-        healthy = image.command("HEALTHCHECK", url)
-        assert subprocess.run(healthy, env=without_ours(), timeout=20, check=False).returncode == 0
-        assert httpx.get(f"{url}/list_environments").json() == [name]
-        assert httpx.post(f"{url}/reset").status_code == 404
-    assert subprocess.run(healthy, capture_output=True, timeout=20, check=False).returncode != 0
+    expect_a_healthy_server(home / name, tmp_path, outside(home / name))
 
 
-@contextlib.contextmanager
-def started(image: Image) -> Iterator[str]:
-    """Run CMD in production mode, with nothing to import but what was copied."""
-    command = image.command("CMD", "http://127.0.0.1:0")
-    with subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=image.folder,
-        env={**outside(image), "OPENENV_MODE": "production"},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stderr is not None
-            lines = []
-            for line in process.stderr:
-                lines.append(line)
-                if found := re.search(r"running on (http://\S+)", line):
-                    yield found[1]
-                    return
-            raise AssertionError("".join(lines))
-        finally:
-            process.terminate()
-
-
-def outside(image: Image) -> dict[str, str]:
+def outside(folder: Path) -> dict[str, str]:
     """A wrapped class comes from elsewhere, as from a package that is installed."""
-    wrapped = "tests.templates" in (image.source / "pyproject.toml").read_text()
-    return {**without_ours(), **({"PYTHONPATH": str(ROOT)} if wrapped else {})}
+    wrapped = "tests.templates" in (folder / "pyproject.toml").read_text()
+    return {"PYTHONPATH": str(ROOT)} if wrapped else {}
 
 
 @every_package
 def test_its_image_is_small_and_its_user_is_not_root(home: Path, name: str, tmp_path: Path) -> None:
-    image = Image(home / name, tmp_path)
-    assert [stage.split()[0] for stage in image.stages] == ["python:3.11-slim"] * 2
-    assert image.given("USER") == ["runner"]
-    assert image.given("EXPOSE") == ["8000"]
-    assert not [step for step in image.given("RUN") if "apt" in step or "gcc" in step]
-    assert "--only-binary=:all:" in " ".join(image.given("RUN"))
+    expect_a_small_image(home / name, tmp_path)
 
 
 @every_package
 def test_both_services_are_of_one_image_and_differ_in_mode(home: Path, name: str) -> None:
-    lines = [line.strip() for line in (home / name / "compose.yaml").read_text().splitlines()]
-    assert lines.count(f"image: {name}") == 1
-    assert lines.count("<<: *environment") == 2
-    modes = [line for line in lines if line.startswith("OPENENV_MODE: ")]
-    assert modes == ["OPENENV_MODE: simulation", "OPENENV_MODE: production"]
-    ports = [line for line in lines if line.startswith("ports: ")]
-    assert ports == ['ports: ["127.0.0.1:8000:8000"]', 'ports: ["127.0.0.1:8001:8000"]']
+    expect_two_services(home / name)
 
 
 def test_contracts_are_kept(home: Path) -> None:

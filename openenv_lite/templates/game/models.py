@@ -12,7 +12,7 @@ HIGHEST = 100
 
 
 class Guess(Action):
-    """The action. Bounds are told to the agent, and checked before the game sees a guess."""
+    """Guess the number."""  # which agents are told, as they are of the bounds
 
     number: Annotated[int, Meta(ge=1, le=HIGHEST)]
 

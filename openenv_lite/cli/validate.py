@@ -1,0 +1,44 @@
+"""`openenv-lite validate`: is a package, or a running server, ready for others?"""
+
+import importlib
+
+import click
+
+from openenv_lite.errors import ConfigurationError
+
+__all__ = ["validate"]
+
+
+@click.command()
+@click.argument("target", metavar="DIR|URL")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    default=12.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the contract's laws together.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each import, each start of a server, and the rollout.",
+)
+def validate(target: str, as_json: bool, budget: float, timeout: float) -> int:
+    """Lead an environment's folder, or the URL of a running server, through every gate.
+
+    Of a folder: its files and manifest, imports, a server, what agents find there, the rollout,
+    production mode, and the contract's laws. The exit code is 1 if a gate fails, else 0.
+    """
+    try:  # what reads YAML is installed with an extra
+        readiness = importlib.import_module("openenv_lite.cli.readiness")
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"validate needs {error.name}: run pip install 'openenv-lite[validate]'"
+        ) from error
+    code: int = readiness.tell(target, as_json, (timeout, budget))
+    return code
