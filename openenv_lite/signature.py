@@ -21,7 +21,7 @@ from typing import (
 from openenv_lite import codec
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
 
-__all__ = ["Signature", "is_async", "parameter_type", "return_type"]
+__all__ = ["Signature", "argument_descriptions", "is_async", "parameter_type", "return_type"]
 
 MOST_NAMED = 10
 """Unexpected arguments that a refusal lists."""
@@ -69,7 +69,7 @@ class Signature:
             )
         self._kind = _typed_dict(hints, self._known)
         self._exact = {n: hints[n] for n in self._known if hints.get(n) in _EXACT}
-        self._described = _argument_descriptions(inspect.getdoc(function) or "")
+        self._described = argument_descriptions(inspect.getdoc(function) or "")
 
     @property
     def names(self) -> list[str]:
@@ -206,9 +206,20 @@ def _summary(error: InvalidMessageError) -> str:
     return f"Invalid argument {place!r}: {first['msg']}" if place else str(first["msg"])
 
 
-def _argument_descriptions(docstring: str) -> dict[str, str]:
-    """The texts of a Google-style `Args:` section, a name each."""
+def argument_descriptions(docstring: str) -> dict[str, str]:
+    """The texts of a Google-style `Args:` section, a name each; deeper lines go on with a text."""
     _, _, section = docstring.partition("Args:\n")
     body, _, _ = section.partition("\n\n")
-    matches = (_ARGUMENT_LINE.match(line.strip()) for line in body.splitlines())
-    return {match[1]: match[2] for match in matches if match}
+    margin = _depth(body)
+    found: dict[str, str] = {}
+    for line in body.splitlines():
+        match = _ARGUMENT_LINE.match(line.strip())
+        if found and _depth(line) > margin:
+            found[[*found][-1]] += f" {line.strip()}"
+        elif match:
+            found[match[1]] = match[2]
+    return found
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -50,6 +50,22 @@ def test_options_nobody_takes_are_dropped(arguments: dict[str, Any]) -> None:
     assert bound.keys() == arguments.keys() & {"a", "b", "c"}
 
 
+def test_a_description_goes_on_in_deeper_lines() -> None:
+    def wordy(a: int, b: int) -> None:
+        """Do it.
+
+        Args:
+            a: How many,
+                if any: at
+                least one.
+            b: And more.
+        """
+
+    fields = Signature(wordy).json_schema()["properties"]
+    assert fields["a"]["description"] == "How many, if any: at least one."
+    assert fields["b"]["description"] == "And more."
+
+
 def test_defaults_stay_the_callables_own() -> None:
     assert Signature(takes).bind({"a": "5"}) == {"a": 5}
 

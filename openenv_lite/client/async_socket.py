@@ -25,6 +25,7 @@ _CLOSE = picows.WSMsgType.CLOSE
 _NO_CLOSE_FRAME = 1006
 _TOO_BIG = picows.WSCloseCode.MESSAGE_TOO_BIG
 _BINARY = picows.WSMsgType.BINARY
+_REFUSALS = (OSError, picows.WSError, picows.WSInvalidURL)
 _DATA = {_TEXT, _BINARY, picows.WSMsgType.CONTINUATION}
 
 
@@ -42,20 +43,28 @@ class AsyncSocket:
         """See `AsyncTransport`."""
         settings = self._target.settings
         url = self._target.websocket_url(session)
+        connecting = asyncio.ensure_future(
+            picows.ws_connect(
+                lambda: _Listener(self._inbox, settings.max_message_bytes),
+                url,
+                websocket_handshake_timeout=settings.connect_timeout_s,
+                max_frame_size=settings.max_message_bytes,
+                extra_headers=_headers(self._target, self._form),
+                socket_factory=_socket_factory(self._target),
+                **_keepalive(self._target),
+            )
+        )
         try:
             async with asyncio.timeout(settings.connect_timeout_s):
-                self._connection, _ = await picows.ws_connect(
-                    lambda: _Listener(self._inbox, settings.max_message_bytes),
-                    url,
-                    websocket_handshake_timeout=None,
-                    max_frame_size=settings.max_message_bytes,
-                    extra_headers=_headers(self._target, self._form),
-                    socket_factory=_socket_factory(self._target),
-                    **_keepalive(self._target),
-                )
-        except (OSError, picows.WSError, picows.WSInvalidURL) as error:
+                # Cancelled, picows would leave its socket open, and nobody would own it.
+                connection, _ = await asyncio.shield(connecting)
+        except BaseException as error:
+            connecting.add_done_callback(_dropped)
+            if not isinstance(error, _REFUSALS):
+                raise
             raise ConnectionFailedError(f"Cannot connect to {url}: {_said(error)}") from error
-        headers = self._connection.response.headers
+        self._connection = connection
+        headers = connection.response.headers
         return {name.lower(): value.strip() for name, value in headers.items()}
 
     async def loss(self) -> ConnectionLostError | None:
@@ -89,6 +98,12 @@ class AsyncSocket:
             connection.send_close(picows.WSCloseCode.OK)
         finally:
             connection.disconnect()
+
+
+def _dropped(connecting: "asyncio.Future[Any]") -> None:
+    """Nobody waits any more for a connection that may yet be made."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result()[0].disconnect()
 
 
 def _headers(target: Target, form: Format | None) -> dict[str, str] | None:

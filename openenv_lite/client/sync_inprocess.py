@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from openenv_lite.batches import Format
 from openenv_lite.client.inprocess import AsyncInProcess
 from openenv_lite.client.target import Target
-from openenv_lite.errors import ConnectionLostError
+from openenv_lite.errors import ConfigurationError, ConnectionLostError
 
 __all__ = ["OwnLoop", "SyncInProcess"]
 
@@ -21,7 +21,17 @@ class OwnLoop:
         self._runner: asyncio.Runner | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run the coroutine to its end; everything else on the loop goes on meanwhile."""
+        """Run the coroutine to its end; everything else on the loop goes on meanwhile.
+
+        Raises:
+            ConfigurationError: Another loop runs in this thread, as in a notebook.
+        """
+        if asyncio._get_running_loop() is not None:
+            coroutine.close()
+            raise ConfigurationError(
+                "An event loop runs in this thread, as in a notebook: use the async client, call "
+                "from another thread, or serve the environment and pass base_url"
+            )
         if self._runner is None:
             self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         return self._runner.get_loop().run_until_complete(coroutine)

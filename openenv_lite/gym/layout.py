@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import msgspec
 from gymnasium import Space, spaces
 
+from openenv_lite.client.described import Schema
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.gym.conversion import NUMERIC, Conversion, conversion
-from openenv_lite.gym.spaces import Schema, space_of
+from openenv_lite.gym.spaces import space_of
 
 __all__ = ["Layout"]
 

@@ -6,12 +6,12 @@ from typing import Any
 from gymnasium import Space
 
 from openenv_lite.batches import Autoreset
+from openenv_lite.client.described import schemas_of
 from openenv_lite.client.sync_vector_client import SyncVectorEnvClient
 from openenv_lite.client.target import ConnectionOptions
 from openenv_lite.client.translation import TypeArguments
 from openenv_lite.client.vector_plan import Encoding, Place, VectorPlan
 from openenv_lite.client.vector_words import VectorWords
-from openenv_lite.gym.described import schemas_of
 from openenv_lite.gym.layout import Layout
 from openenv_lite.gym.unsent import UnsentWords
 

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium import Space, spaces
 
+from openenv_lite.client.described import Schema
 from openenv_lite.errors import ConfigurationError
 
 __all__ = ["space_of"]
-
-Schema = dict[str, Any]
 
 _DTYPES = {"integer": "int64", "number": "float64"}
 _WIDEST = {"integer": (-(2**63), 2**63 - 1), "number": (-np.inf, np.inf)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import subprocess
 import sys
@@ -298,6 +299,36 @@ def test_a_server_that_never_answers_the_handshake_is_given_up() -> None:
     client = GenericEnvClient(app=playing(silent), connect_timeout_s=0.05)
     with pytest.raises(ConnectionFailedError, match="accept"), client.sync():
         pass
+
+
+async def _connections_ended(tell: Callable[["asyncio.Task[Any]"], Any]) -> None:
+    """A client connects to who never answers, and is told something; its socket is closed."""
+    reached, ended = asyncio.Event(), asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        connecting = asyncio.create_task(GenericEnvClient(url, connect_timeout_s=0.2).connect())
+        await reached.wait()
+        tell(connecting)
+        with pytest.raises((asyncio.CancelledError, ConnectionFailedError)):
+            await connecting
+        await asyncio.wait_for(ended.wait(), 10)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_who_gives_up_connecting_leaves_no_socket_open(is_cancelled: bool) -> None:
+    gc.disable()  # which would close it, some day
+    try:
+        asyncio.run(_connections_ended(lambda task: is_cancelled and task.cancel()))
+    finally:
+        gc.enable()
 
 
 def test_a_timeout_says_how_long_it_was(meet: Make) -> None:

@@ -12,9 +12,10 @@ from openenv_lite.blueprint import Blueprint
 from openenv_lite.client.target import ASGIApp, Target
 from openenv_lite.client.vector_plan import VectorPlan
 from openenv_lite.errors import ConfigurationError, ConnectionFailedError
-from openenv_lite.gym.spaces import Schema
 
-__all__ = ["schemas_of"]
+__all__ = ["Schema", "schemas_of"]
+
+Schema = dict[str, Any]
 
 
 def schemas_of(plan: VectorPlan) -> dict[str, Schema]:
