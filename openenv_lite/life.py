@@ -74,6 +74,11 @@ class Life:
         """Whether plain methods run on a thread, where nobody can stop them."""
         return self._blueprint.threaded
 
+    @property
+    def instance(self) -> Any:
+        """What the author's factory made, for other code of the author's in this process."""
+        return getattr(self._environment, "theirs", self._environment)
+
     async def open(self) -> None:
         """Build the environment.
 

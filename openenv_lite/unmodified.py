@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from openenv_lite import server
 from openenv_lite.server import ServerSettings
+from openenv_lite.server.app import StraightToMcp
 from openenv_lite.types import ServerMode
 
 __all__ = ["our_server_in_place"]
@@ -106,9 +107,26 @@ def _create_app(
     mode = others.pop("mode", None)
     settings = _settings(max_concurrent_envs, concurrency_config, others)
     mode = getattr(mode, "value", mode)
-    return server.create_app(
-        env, action_cls, observation_cls, mode=mode, env_name=env_name, **settings
+    return _extensible(
+        server.create_app(
+            env, action_cls, observation_cls, mode=mode, env_name=env_name, **settings
+        )
     )
+
+
+def _extensible(app: Starlette) -> Starlette:
+    """The same routes on an app of FastAPI's, to which authors add their own as they know it."""
+    fastapi = sys.modules.get("fastapi")
+    if fastapi is None:
+        return app
+    kind: Any = type("App", (StraightToMcp, fastapi.FastAPI), {})
+    theirs: Starlette = kind(docs_url=None, redoc_url=None, openapi_url=None)
+    theirs.state = app.state
+    theirs.exception_handlers.update(app.exception_handlers)
+    theirs.router.routes[:] = app.router.routes
+    theirs.router.lifespan_context = app.router.lifespan_context
+    theirs.router.redirect_slashes = app.router.redirect_slashes
+    return theirs
 
 
 def _create_fastapi_app(
@@ -158,11 +176,17 @@ def _settings(most: int | None, config: Any, others: dict[str, Any]) -> dict[str
     settings = {
         "max_concurrent_envs": int(told) if told else most or _of(config, "max_concurrent_envs"),
         "idle_timeout_s": _of(config, "session_timeout"),
+        "web_interface": "if possible" if _wants_page() else False,
         **{name: others[name] for name in others if name in _KNOWN},
     }
     for name in others.keys() - _KNOWN:
         log.info("%s is OpenEnv's own and does nothing here", name)
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _wants_page() -> bool:
+    """As OpenEnv reads it: a `gradio_builder` alone asks for nothing."""
+    return os.environ.get("ENABLE_WEB_INTERFACE", "").lower() in ("true", "1", "yes")
 
 
 def _of(config: Any, name: str) -> Any:

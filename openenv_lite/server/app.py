@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from openenv_lite.blueprint import Blueprint
@@ -22,13 +23,17 @@ from openenv_lite.pool import NewSession, Pool, PoolSettings, PoolStatistics
 from openenv_lite.recording.session import recorded_in
 from openenv_lite.server.failures import http_exception
 from openenv_lite.server.guard import Guard
+from openenv_lite.server.page import page_routes, to_page
 from openenv_lite.server.routes import MCP_PATH, McpRoute, routes_of
 from openenv_lite.server.settings import ServerSettings
 from openenv_lite.session import Session
 from openenv_lite.snapshots import SnapshotSettings
 from openenv_lite.types import ServerMode
+from openenv_lite.web import Page, PageSettings, page_of
 
-__all__ = ["HTTPEnvServer", "create_app"]
+__all__ = ["HTTPEnvServer", "StraightToMcp", "create_app"]
+
+log = logging.getLogger(__name__)
 
 _POOL_FIELDS = (
     "idle_timeout_s",
@@ -53,6 +58,9 @@ class HTTPEnvServer:
         clock: Where time comes from.
         settings: Fields of `ServerSettings`.
 
+    Attributes:
+        page: What is shown at `/web`, once the routes of simulation were made.
+
     Raises:
         ConfigurationError: A setting is unknown or cannot be met.
     """
@@ -75,6 +83,7 @@ class HTTPEnvServer:
         self._guard = Guard(self.settings)
         self._key = (self.settings.mcp_key or secrets.token_urlsafe(32)).encode()
         self._services: list[Service] = []
+        self.page: Page | None = None
         self._registered: list[tuple[Any, list[BaseRoute]]] = []
 
     def _pool_settings(self) -> PoolSettings:
@@ -95,7 +104,31 @@ class HTTPEnvServer:
 
     def routes(self, mode: ServerMode | str = ServerMode.SIMULATION) -> list[BaseRoute]:
         """The routes of this environment in a mode, to be mounted wherever you like."""
-        return routes_of(self.service(mode), self._guard, self.settings)
+        service = self.service(mode)
+        routes = routes_of(service, self._guard, self.settings)
+        if service.site.mode is ServerMode.SIMULATION:
+            self.page = self.page or self._built_page()
+            if self.page is not None:
+                routes += page_routes(self.page, self._guard, self.settings.max_message_bytes)
+        return routes
+
+    @property
+    def page_is_optional(self) -> bool:
+        """Whether it is only missed, and no fault, if there is no page."""
+        return self.settings.web_interface == "if possible"
+
+    def _built_page(self) -> Page | None:
+        wanted = self.settings.web_interface
+        if not (self.settings.gradio_builder if wanted is None else wanted):
+            return None
+        shown = {name: getattr(self.settings, name) for name in PageSettings.__struct_fields__}
+        try:
+            return page_of(self.pool, PageSettings(**shown))
+        except ConfigurationError as error:
+            if not self.page_is_optional:
+                raise
+            log.warning("Served without the page at /web. %s", error)
+            return None
 
     def service(self, mode: ServerMode | str) -> Service:
         """What answers MCP clients in a mode, whatever carries their messages."""
@@ -155,26 +188,38 @@ class HTTPEnvServer:
             await asyncio.wait(closing, timeout=self.settings.close_timeout_s)
         for each in closing:
             each.cancel()
+        if self.page is not None:
+            await self.page.aclose()
 
     def let_go(self) -> None:
         """A stop is near: end the event streams that a graceful one would wait for."""
         for service in self._services:
             service.let_go()
+        if self.page is not None:
+            self.page.let_go()
 
 
-class _App(Starlette):
-    """Sends what is for `/mcp` straight to its endpoint, unless somebody put something before it.
+class StraightToMcp:
+    """An app that sends what is for `/mcp` to its endpoint, unless somebody put something before.
 
     The way through Starlette would take longer than all that the endpoint does.
     """
 
+    router: Router
+    user_middleware: list[Any]
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the app's life."""
         if scope["type"] == "http" and scope["path"] == MCP_PATH and not self.user_middleware:
             first = self.router.routes[0]
             if isinstance(first, McpRoute):
                 await first.endpoint(scope, receive, send)
                 return
-        await super().__call__(scope, receive, send)
+        await super().__call__(scope, receive, send)  # type: ignore[misc]  # of the app mixed in
+
+
+class _App(StraightToMcp, Starlette):
+    """Ours."""
 
 
 def create_app(
@@ -196,14 +241,16 @@ def create_app(
             given, `MAX_CONCURRENT_ENVS`, `OPENENV_BLOCKING`, `SESSION_IDLE_TIMEOUT_S`,
             `OPENENV_CONTROL_TOKEN`, `OPENENV_MCP_TOKEN`, `OPENENV_MCP_KEY`, `OPENENV_RECORD_DIR`,
             `OPENENV_MAX_SNAPSHOTS`, `OPENENV_MAX_SNAPSHOT_BYTES`, `OPENENV_SNAPSHOT_LIFE_S`,
-            `OPENENV_SNAPSHOT_KEY`, `OPENENV_ALLOWED_HOSTS` and `OPENENV_ALLOWED_ORIGINS` (a blank
-            between two) of the process's environment count.
+            `OPENENV_SNAPSHOT_KEY`, `OPENENV_ALLOWED_HOSTS`, `OPENENV_ALLOWED_ORIGINS` (a blank
+            between two) and `ENABLE_WEB_INTERFACE` of the process's environment count.
     """
     given = {**_from_environment(), **{k: v for k, v in settings.items() if v is not None}}
     server = HTTPEnvServer(env, action_cls, observation_cls, **given)
     app = _App(exception_handlers={HTTPException: http_exception})
     app.router.redirect_slashes = False
     server.register_routes(app, mode or os.environ.get("OPENENV_MODE") or ServerMode.SIMULATION)
+    if server.page is not None:
+        app.router.routes.append(Route("/", to_page, include_in_schema=False))
     app.state.server = server
     return app
 
@@ -217,6 +264,7 @@ def _from_environment() -> dict[str, Any]:
         "mcp_token": ("OPENENV_MCP_TOKEN", str),
         "mcp_key": ("OPENENV_MCP_KEY", str),
         "record_dir": ("OPENENV_RECORD_DIR", str),
+        "web_interface": ("ENABLE_WEB_INTERFACE", _yes),
         "max_snapshots": ("OPENENV_MAX_SNAPSHOTS", int),
         "max_snapshot_bytes": ("OPENENV_MAX_SNAPSHOT_BYTES", int),
         "max_export_bytes": ("OPENENV_MAX_EXPORT_BYTES", int),

@@ -1,6 +1,6 @@
 """How a server is set up, in one frozen value."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -67,6 +67,20 @@ class ServerSettings(SnapshotSettings, frozen=True, kw_only=True, forbid_unknown
     """Clients of the MCP revisions with sessions that may be known at once."""
     mcp_page_size: Count = 100
     """Tools, resources or prompts on one page of a list."""
+    web_interface: bool | Literal["if possible"] | None = None
+    """Whether there is a page at `/web`, in simulation alone; by default where there is a
+    `gradio_builder`."""
+    gradio_builder: Any = None
+    """A function that makes the page's own tab, called as OpenEnv does: from `web_manager`, action
+    fields, metadata, False, title, and a start in Markdown, to `gr.Blocks`."""
+    custom_tab_name: str = "Custom"
+    """What that tab is called."""
+    custom_tab_primary: bool = False
+    """Whether it comes first."""
+    show_default_tab: bool = True
+    """Whether the page that any environment has stands beside it."""
+    title_override: str | None = None
+    """What the browser calls the page; the environment's name by default."""
     record_dir: str | None = None
     """A folder in which all that happens is recorded, in a file for each start of a process; see
     `openenv_lite.recording`."""

@@ -98,6 +98,7 @@ class SocketEndpoint:
                 self.pool.lose(session.id, holder)
             else:
                 await asyncio.shield(self.pool.detach(session, holder))
+                await holder.close()  # a peer that hears of it may count on the slot
 
     async def _until_gone(self, connection: Connection, session: Session) -> bool:
         """Converse to the end; whether that end was a broken connection."""
@@ -119,8 +120,6 @@ class SocketEndpoint:
             return end.lost
         except (OSError, RuntimeError):  # how servers refuse to send to a peer that has gone
             return await _is_lost(connection)
-        connection.release()
-        await connection.close()
         return False
 
     async def _converse(self, connection: Connection, session: Session) -> None:

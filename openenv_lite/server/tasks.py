@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from openenv_lite import codec
 from openenv_lite.pool import Pool, Scout
+from openenv_lite.server.failures import json_response
 from openenv_lite.server.http import Endpoint, body_of, session_id_of
 from openenv_lite.types import ServerMode
 
@@ -106,12 +107,22 @@ class TaskRoutes:
         return await self._ask(request, _under("tasks"), "get_task_range", body["split"], *bounds)
 
     async def _ask(self, request: Request, form: Form, name: str, *args: Any) -> Response:
-        self._pool.blueprint.provider(name)  # before an environment is built for it
+        if name not in self._pool.blueprint.tasks:
+            return _unsupported(name)
         named = session_id_of(request)
         lent = self._scout.lent() if named is None else self._pool.lease(self._mode, named)
         async with lent as session:
-            body = await session.ask(name, *args, form=form)
+            try:
+                body = await session.ask(name, *args, form=form)
+            except NotImplementedError:
+                return _unsupported(name)
+            except IndexError:
+                return json_response({"detail": "Invalid task index"}, 400)
         return Response(body, media_type="application/json")
+
+
+def _unsupported(name: str) -> Response:
+    return json_response({"detail": f"{name} is not supported for this environment"}, 501)
 
 
 def _under(key: str, **others: Any) -> Form:
