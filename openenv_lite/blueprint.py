@@ -20,7 +20,6 @@ from openenv_lite.errors import (
     SnapshotsUnsupportedError,
 )
 from openenv_lite.executor import Executor, LoopExecutor, ThreadExecutor
-from openenv_lite.failures import no_provider
 from openenv_lite.originals import adopted
 from openenv_lite.protocol import Event
 from openenv_lite.signature import Signature, is_async, parameter_type, return_type
@@ -167,16 +166,6 @@ class Blueprint:
         self.inline = not (
             self.threaded or self.has_tools or any(operation.is_async for operation in every)
         )
-
-    def provider(self, name: str) -> Operation:
-        """What tells something of the tasks: one of `TASK_METHODS`.
-
-        Raises:
-            TasksUnsupportedError: The class does not define it.
-        """
-        if name not in self.tasks:
-            raise no_provider(name)
-        return self.tasks[name]
 
     @property
     def has_snapshots(self) -> bool:

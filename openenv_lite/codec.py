@@ -48,6 +48,8 @@ _BOUND_NAMES = {
 }
 _LENGTH_NAMES = {">=": "too_short", "<=": "too_long"}
 
+_SIMPLE = (str, int, float, bool, None, Any)
+
 
 def construct(kind: type, value: Any) -> Any:
     """Build a foreign model; its `ValueError` becomes a fault at the right path."""
@@ -289,6 +291,8 @@ def _untag(schema: dict[str, Any], field: str, tag: str | int) -> None:
 
 def is_supported(kind: Any) -> bool:
     """Whether values of the type can be decoded and described."""
+    if kind in _SIMPLE:
+        return True
     try:
         json_schema(kind)
         msgspec.json.Decoder(kind)

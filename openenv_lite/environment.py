@@ -29,10 +29,13 @@ from openenv_lite.types import (
     ToolSpec,
 )
 
-__all__ = ["SERVED_MODE", "Environment", "MCPEnvironment", "described"]
+__all__ = ["SERVED_MODE", "TASK_METHODS", "Environment", "MCPEnvironment", "described"]
 
 SERVED_MODE = contextvars.ContextVar("SERVED_MODE", default=ServerMode.SIMULATION)
 """The mode in which the environment under construction will be served."""
+
+TASK_METHODS = ("list_splits", "list_tasks", "num_tasks", "get_task", "get_task_range")
+"""What an environment whose episodes are rows of a dataset may define."""
 
 ActT = TypeVar("ActT")
 ObsT = TypeVar("ObsT")
@@ -52,6 +55,12 @@ class Environment(Generic[ActT, ObsT, StateT]):
     beside it, and put back after `restore` has returned: `rng`, unless it was replaced by a
     generator of another class; the episode's id, step count and phase; and the attributes set on
     the base class's state, as plain values.
+
+    Where each episode is a task of a dataset, define what trainers ask before they choose one, any
+    of `list_splits(self)`, `list_tasks(self, split)`, `num_tasks(self, split)`,
+    `get_task(self, split, index)` and `get_task_range(self, split, start, stop)`, and take `split`
+    and `index` as options of `reset`. They change nothing and need no `reset` before; what they
+    return is encoded as it is. `IndexError` says that there is no such task.
 
     Attributes:
         rng: Random generator of this instance; `reset(seed=...)` seeds it before the author's

@@ -33,7 +33,7 @@ class _Readers(dict[type, Callable[[Any], StepResult[Any]]]):
         if issubclass(kind, msgspec.Struct):
             reader = _struct_reader(kind)
         else:
-            reader = _read_model if hasattr(kind, "model_dump") else _read_mapping
+            reader = _model_reader(kind) if hasattr(kind, "model_dump") else _read_mapping
         self[kind] = reader
         return reader
 
@@ -96,12 +96,25 @@ def _read_mapping(observation: Any) -> StepResult[Any]:
     return StepResult(fields, reward, bool(done), metadata, bool(truncated))
 
 
-def _read_model(observation: Any) -> StepResult[Any]:
-    """Of a foreign model; `truncated` is its author's own field there, and stays."""
-    fields = _object(codec.plain(observation), observation)
-    reward, done = fields.pop("reward", None), fields.pop("done", None)
-    metadata = fields.get("metadata") or {}
-    return StepResult(fields, reward, bool(done), metadata, bool(fields.get("truncated")))
+def _model_reader(kind: Any) -> Callable[[Any], StepResult[Any]]:
+    """Of a foreign model; `truncated` is its author's own field there, and stays.
+
+    Most of the time of Pydantic's `model_dump` passes before it asks the serializer, so that is
+    asked itself unless the author dumps in another way.
+    """
+    is_usual = kind.model_dump.__module__ == "pydantic.main"
+
+    def read(observation: Any) -> StepResult[Any]:
+        if is_usual:
+            dumped = kind.__pydantic_serializer__.to_python(observation, mode="json")
+        else:
+            dumped = codec.plain(observation)
+        fields = _object(dumped, observation)
+        reward, done = fields.pop("reward", None), fields.pop("done", None)
+        metadata = fields.get("metadata") or {}
+        return StepResult(fields, reward, bool(done), metadata, bool(fields.get("truncated")))
+
+    return read
 
 
 def _object(fields: Any, observation: Any) -> dict[str, Any]:

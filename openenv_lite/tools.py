@@ -1,5 +1,6 @@
 """Tools: functions an agent may call, their JSON Schema read from signature and docstring."""
 
+import functools
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar, Unpack, get_args, overload
@@ -62,8 +63,6 @@ class Tool(Offer):
 
     Attributes:
         mode: The one mode it exists in; None for both.
-        spec: What OpenEnv tells of it.
-        declaration: What MCP tells of it.
         repeated: Which arguments MCP's headers repeat, once somebody has looked.
         outcome: From the function's return value to what it says to the model; a ValueError where
             it does not fit the output schema that the author gave.
@@ -72,9 +71,8 @@ class Tool(Offer):
     kind: ClassVar[str] = "Tool"
 
     def __init__(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> None:
-        given = accepted(options, ToolOptions)
+        given = self._given = accepted(options, ToolOptions)
         super().__init__(function, given["name"], given["description"])
-        self._options = options
         self.mode = _mode(given["mode"])
         inputs, outputs = given["input_schema"], given["output_schema"]
         validated = given["validate"] is not False
@@ -84,17 +82,29 @@ class Tool(Offer):
         self._check_output = self._check(outputs, "output_schema") if validated else None
         self.outcome = outcome_of if self._check_output is None else self._checked_outcome
         self.repeated: tuple[tuple[tuple[str, ...], bytes], ...] | None = None
-        self.spec = ToolSpec(
+
+    # Sessions come by the hundred, and few are asked what tools they have.
+
+    @functools.cached_property
+    def spec(self) -> ToolSpec:
+        """What OpenEnv tells of it."""
+        schema = self._given["input_schema"]
+        return ToolSpec(
             name=self.name,
             description=self.description,
-            input_schema=self.signature.json_schema() if inputs is None else inputs,
+            input_schema=self.signature.json_schema() if schema is None else schema,
         )
-        self.declaration = present(
+
+    @functools.cached_property
+    def declaration(self) -> dict[str, Any]:
+        """What MCP tells of it."""
+        given, outputs = self._given, self._given["output_schema"]
+        return present(
             name=self.name,
             title=given["title"],
             description=self.description or None,
             inputSchema=self.spec.input_schema,
-            outputSchema=_output_schema(function) if outputs is None else outputs,
+            outputSchema=_output_schema(self.function) if outputs is None else outputs,
             annotations=given["annotations"],
             icons=given["icons"],
             _meta=given["meta"],
@@ -102,7 +112,7 @@ class Tool(Offer):
 
     def renamed(self, name: str) -> "Tool":
         """The same tool under another name."""
-        options: ToolOptions = {**self._options, "name": name}
+        options: Any = {**self._given, "name": name}
         return Tool(self.function, **options)
 
     def _checked_bind(self, arguments: Mapping[str, Any], context: Context) -> Mapping[str, Any]:

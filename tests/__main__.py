@@ -1,6 +1,7 @@
 """The one command: `python -m tests` runs format, lint, types and tests, in this order.
 
-It stops at the first that fails, and passes its own arguments on to pytest.
+It stops at the first that fails, and passes its own arguments on to pytest, which runs the tests in
+as many processes as there are cores: `-n 0` runs them in one.
 """
 
 import subprocess
@@ -9,11 +10,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TYPED = ["openenv_lite", "tests", "envs", "benchmarks"]
+PARALLEL = ["-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"]
 CHECKS = [
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy", *(folder for folder in TYPED if (ROOT / folder).is_dir())],
-    ["pytest", *sys.argv[1:]],
+    ["pytest", *PARALLEL, *sys.argv[1:]],
 ]
 
 

@@ -1,11 +1,13 @@
 """Settings and the few fixtures that every folder of tests may use."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.environments import Awaiting, Inline, Secretive, Threaded, Toolbox
+from tests.venvs import OPENENV, ROOT, VENVS, Venv, begin, end_unfinished, interpreter
 
 for profile, examples in (("house", 60), ("night", 2000)):  # `--hypothesis-profile=night`
     settings.register_profile(
@@ -15,6 +17,58 @@ for profile, examples in (("house", 60), ("night", 2000)):  # `--hypothesis-prof
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 settings.load_profile("house")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, a folder stays in one, and shares what it starts.
+
+    What waits for a virtual environment comes late, and the checks that each stand for themselves
+    come last, so that all processes end together.
+    """
+    items.sort(key=lambda item: (_is_apart(item), bool(_venvs(item))))
+    for item in items:
+        if not _is_apart(item):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.parent.relative_to(ROOT))))
+
+
+def _is_apart(item: pytest.Item) -> bool:
+    return "apart" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if not session.config.option.collectonly:
+        begin({name for item in session.items for name in _venvs(item)})
+        session.config.add_cleanup(end_unfinished)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Half characters, which some tests log, cannot be told from process to process."""
+    report = yield
+    report.sections = [(name, _whole(text)) for name, text in report.sections]
+    return report
+
+
+def _whole(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _venvs(item: pytest.Item) -> set[str]:
+    """Those whose fixtures the test asks for."""
+    return {name for name in VENVS if f"{name}_python" in getattr(item, "fixturenames", ())}
+
+
+def _python(venv: Venv) -> Path:
+    try:
+        return interpreter(venv)
+    except LookupError as error:
+        pytest.fail(str(error))
+
+
+@pytest.fixture(scope="session")
+def openenv_python() -> Path:
+    return _python(OPENENV)
 
 
 @pytest.fixture

@@ -61,7 +61,6 @@ def test_a_plain_value_is_one_text_block(value: Any, text: str, structured: Any)
         (Audio(data=b"x"), "audio", "audio/wav"),
         (ForeignImage(data=b"x", format="png"), "image", "image/png"),
     ],
-    ids=repr,
 )
 def test_a_medium_is_a_block_the_model_sees(value: Any, kind: str, mime_type: str) -> None:
     result = openenv_result(outcome_of(value))

@@ -132,7 +132,7 @@ def test_what_nobody_wants_is_not_sent() -> None:
     assert ear.heard == []
 
 
-@pytest.mark.parametrize("data", [object(), {1: object()}, {"a": b"x"}, float("nan")], ids=repr)
+@pytest.mark.parametrize("data", [object(), {1: object()}, {"a": b"x"}, float("nan")])
 def test_whatever_is_logged_can_be_sent(data: Any) -> None:
     ear = Ear()
     Context(ear).log(data)

@@ -37,16 +37,26 @@ def defined(tree: ast.Module) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
+def declared(tree: ast.Module) -> list[str] | None:
+    """What `__all__` says, without importing what another package may be needed for."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name) and target.id == "__all__" and node.value is not None:
+                return list(ast.literal_eval(node.value))
+    return None
+
+
 @ALL
 def test_every_public_name_a_module_defines_is_declared_and_in_order(name: str) -> None:
-    module = importlib.import_module(name)
     tree = source(name)
     if not tree.body[1:]:
         return  # a package that holds nothing but modules
-    assert hasattr(module, "__all__"), f"{name} has no __all__"
-    assert list(module.__all__) == sorted(module.__all__, key=in_order)
-    assert len(set(module.__all__)) == len(module.__all__)
-    assert (defined(tree) & USED.get(name, set())) <= set(module.__all__)
+    names = declared(tree)
+    assert names is not None, f"{name} has no __all__"
+    assert names == sorted(names, key=in_order)
+    assert len(set(names)) == len(names)
+    assert (defined(tree) & USED.get(name, set())) <= set(names)
 
 
 def in_order(name: str) -> tuple[int, str]:
@@ -67,9 +77,17 @@ def imported_names() -> dict[str, set[str]]:
 USED = imported_names()
 
 
+ELSEWHERE = {"gradio", "nemo_rl", "ray", "skyrl_gym", "torch", "verl"}
+"""Packages that some module needs and these tests do without: others run it where they are."""
+
+
 @ALL
 def test_every_declared_name_is_there(name: str) -> None:
-    module = importlib.import_module(name)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        assert error.name in ELSEWHERE
+        return
     for each in getattr(module, "__all__", []):
         assert getattr(module, each) is not None
 

@@ -130,6 +130,20 @@ def test_what_is_set_for_the_process_wins_over_what_the_app_says(
     assert app.state.server.settings.max_concurrent_envs == 7
 
 
+@pytest.mark.parametrize("word", ["True", "yes", "false", ""])
+def test_its_page_is_asked_for_as_openenv_asks_and_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, word: str
+) -> None:
+    monkeypatch.setenv("ENABLE_WEB_INTERFACE", word)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    last = "app = create_app(Idle, gradio_builder=print, custom_tab_name='Mine')"
+    app = load(tmp_path, last).app
+    assert has_controls(app)
+    assert app.state.server.settings.custom_tab_name == "Mine"
+    told = [each.message for each in caplog.records if "without the page" in each.message]
+    assert len(told) == (word in ("True", "yes"))
+
+
 def test_a_time_limit_of_sessions_is_kept(tmp_path: Path) -> None:
     last = """
     class Config:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 from openenv_lite.originals.wrapping import wrapped
+from openenv_lite.originals.wrapping_actions import wrapped_with_actions
 from openenv_lite.originals.wrapping_tools import wrapped_with_tools
 from openenv_lite.signature import parameter_type, return_type
 from openenv_lite.types import CallToolAction, CallToolObservation, State
@@ -16,6 +17,8 @@ from openenv_lite.types import CallToolAction, CallToolObservation, State
 __all__ = ["Adopted", "adopted", "is_original"]
 
 _SERVER = "openenv.core.env_server"
+
+_TOOL_ACTIONS = ("CallToolAction", "ListToolsAction")
 
 Types = tuple[Any, Any, Any]
 """Of action, observation and state; None where nobody told."""
@@ -43,8 +46,13 @@ def adopted(factory: Callable[[], Any], kind: type, types: Types) -> Adopted:
         original = _original("mcp_environment", "MCPEnvironment")
         ours = wrapped_with_tools(factory, kind, original)
         return Adopted(ours, ours, _tool_types(kind, types))
-    ours = wrapped(factory, kind, _original("interfaces", "Environment"))
-    return Adopted(ours, ours, _read_types(kind, types))
+    base = _original("interfaces", "Environment")
+    read = _read_types(kind, types)
+    if read[0] in {_original("mcp_types", name) for name in _TOOL_ACTIONS}:
+        ours = wrapped_with_actions(factory, kind, base)
+        return Adopted(ours, ours, _tool_types(kind, types))
+    ours = wrapped(factory, kind, base)
+    return Adopted(ours, ours, read)
 
 
 def is_original(kind: type) -> bool:
@@ -105,8 +113,10 @@ def _named(argument: Any) -> Any:
 def _tool_types(kind: type, given: Types) -> Types:
     """Their words for a tool call are ours; an action type of the author's own stays."""
     own = {_original("types", "Action"), _original("types", "Observation")}
-    names = ("CallToolAction", "CallToolObservation", "ListToolsAction", "ListToolsObservation")
+    names = (*_TOOL_ACTIONS, "CallToolObservation", "ListToolsObservation")
     own |= {_original("mcp_types", name) for name in names}
     action, observation, state = (None if each in own else each for each in given)
     state = state or _type_or_none(_state_type(kind))
+    if action is not None:  # and so its results are the author's too, if only by OpenEnv's type
+        observation = given[1]
     return action or CallToolAction, observation or CallToolObservation, state or State

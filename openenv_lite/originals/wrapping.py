@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from openenv_lite.environment import Environment
+from openenv_lite.environment import TASK_METHODS, Environment
 from openenv_lite.signature import is_async
 
 __all__ = ["Wrapped", "calling", "is_overridden", "members", "wrapped"]
@@ -57,7 +57,8 @@ def members(factory: Callable[[], Any], kind: Any, base: type) -> dict[str, Any]
     """What a class of ours takes over from the author's, but for how it steps."""
     in_one_thread = bool(kind.REQUIRES_SINGLE_THREAD_EXECUTOR)
     reset = "reset_async" if is_overridden(kind, base, "reset_async") else "reset"
-    own = [reset, "get_metadata"] if is_overridden(kind, base, "get_metadata") else [reset]
+    own = [reset, *(name for name in TASK_METHODS if callable(getattr(kind, name, None)))]
+    own += ["get_metadata"] if is_overridden(kind, base, "get_metadata") else []
     return {
         "__doc__": kind.__doc__,
         "__module__": kind.__module__,
@@ -91,7 +92,10 @@ def is_overridden(kind: type, base: type, name: str) -> bool:
 
 
 def calling(kind: type, name: str) -> Callable[..., Any]:
-    """A method that calls theirs of this name, with its signature, `def` or `async def` as it."""
+    """A method that calls theirs of this name, `def` or `async def` as it.
+
+    It names their parameters but no types of them: OpenEnv passes options on as they came.
+    """
     theirs = getattr(kind, name)
 
     @functools.wraps(theirs)
@@ -102,4 +106,6 @@ def calling(kind: type, name: str) -> Callable[..., Any]:
     async def awaiting(self: Wrapped, *args: Any, **kwargs: Any) -> Any:
         return await getattr(self.theirs, name)(*args, **kwargs)
 
-    return awaiting if is_async(theirs) else plain
+    call: Any = awaiting if is_async(theirs) else plain
+    call.__annotations__ = {k: v for k, v in theirs.__annotations__.items() if k == "return"}
+    return call  # type: ignore[no-any-return]

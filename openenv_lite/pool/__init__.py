@@ -2,5 +2,6 @@
 
 from openenv_lite.pool.figures import PoolSettings, PoolStatistics
 from openenv_lite.pool.pool import NewSession, Pool
+from openenv_lite.pool.scout import Scout
 
-__all__ = ["NewSession", "Pool", "PoolSettings", "PoolStatistics"]
+__all__ = ["NewSession", "Pool", "PoolSettings", "PoolStatistics", "Scout"]

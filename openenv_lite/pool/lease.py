@@ -16,6 +16,7 @@ class Lease:
         self.owner = owner
         self.holder: object | None = None
         self.is_sockets_own = False
+        self.is_spare = False
         self.last_active = now
         self.lost_at: float | None = None
         self.is_to_close = False
@@ -30,3 +31,8 @@ class Lease:
     def is_forsaken(self) -> bool:
         """Its socket broke and nothing is under way: a newcomer may have the slot."""
         return self.lost_at is not None and not self.session.is_busy
+
+    @property
+    def dispensability(self) -> tuple[bool, float]:
+        """The least makes room first: what nobody comes back for, then who is longest gone."""
+        return not self.is_spare, self.lost_at or 0.0

@@ -133,7 +133,7 @@ class Pool:
         """End the session that has waited longest for its client; False if none waits."""
         forsaken = [each for each in self._leases.values() if each.is_forsaken]
         if forsaken:
-            await self.close(min(forsaken, key=lambda each: each.lost_at or 0.0).session)
+            await self.close(min(forsaken, key=lambda each: each.dispensability).session)
         return bool(forsaken)
 
     async def _wait_for_slot(self, deadline: float) -> None:
@@ -213,6 +213,21 @@ class Pool:
         await self.open(mode, session_id, owner)
         self._leases[session_id].is_sockets_own = True
         return self.attach(session_id, holder, mode, owner)
+
+    async def open_spare(self, mode: ServerMode, holder: object) -> Session:
+        """As `open_held`; once its holder lets go of it, it is the first to make room."""
+        session = await self.open_held(mode, new_id(), holder)
+        self._leases[session.id].is_spare = True
+        return session
+
+    def neighbour(self, mode: ServerMode) -> Session | None:
+        """Where no other can be opened now: a session of the mode with nothing under way."""
+        if self._slots.take():
+            self._slots.give_back()
+            return None
+        leases = [each for each in self._leases.values() if each.admits(mode, each.owner)]
+        idle = (each.session for each in leases if each.session.is_open)
+        return next((each for each in idle if not each.is_busy), None)
 
     def attach(
         self,

@@ -4,7 +4,7 @@ Calls are serial; each either happened or raised a typed error. Nothing here kno
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Annotated, Any, NoReturn
 
@@ -15,7 +15,7 @@ from openenv_lite import codec
 from openenv_lite.blueprint import Operation, Saving
 from openenv_lite.environment import Environment
 from openenv_lite.errors import SessionClosedError, SnapshotMismatchError
-from openenv_lite.executor import SLOW_CALL_S, LoopExecutor
+from openenv_lite.executor import SLOW_CALL_S, LoopExecutor, ThreadExecutor
 from openenv_lite.life import Life
 from openenv_lite.protocol import (
     CLOSED,
@@ -184,6 +184,43 @@ class TrainerSide(Life):
         """What `get_metadata` returns."""
         async with self._turn:
             return await self._perform(self._blueprint.metadata)
+
+    async def ask(self, name: str, *args: Any, form: Callable[[Any], bytes]) -> bytes:
+        """What the environment tells of its tasks; holds up the event loop in no class that waits.
+
+        Args:
+            name: One of `blueprint.tasks`.
+            args: Of that method.
+            form: From what it returns to what is to be sent.
+
+        Raises:
+            NotImplementedError, IndexError: The author raised it, and it is an answer.
+            ExecutionError: The author's code failed, or returned what cannot be sent.
+        """
+        provider = self._blueprint.tasks[name]
+        async with self._turn:
+            advance(STATE, self.phase)
+            method = provider.of(self._environment)
+            try:
+                if provider.is_async:
+                    value = await method(*args)
+                    return await self._run_apart(lambda: form(value))
+                return await self._run_apart(lambda: form(method(*args)))
+            except (NotImplementedError, IndexError):
+                raise
+            except BaseException as error:  # noqa: BLE001  raised again
+                self._reraise(name, error)
+
+    async def _run_apart(self, function: Callable[[], bytes]) -> bytes:
+        """Run it on the session's thread; an async class has none, and gets one for this call."""
+        is_apart = self.is_threaded or not self._blueprint.may_block
+        executor = self._executor if is_apart else ThreadExecutor(self._blueprint.name)
+        try:
+            done: bytes = await executor.run(function)
+            return done
+        finally:
+            if not is_apart:
+                executor.abandon()
 
     async def snapshot(self) -> bytes:
         """The environment's state as it stands, to be restored here or in another session.

@@ -14,8 +14,8 @@ import msgspec
 from openenv_lite import codec
 from openenv_lite.blueprint import Blueprint
 from openenv_lite.testing.sessions.elsewhere import PLAY_S
+from openenv_lite.testing.sessions.game import ClassGames
 from openenv_lite.testing.sessions.performing import Part, perform
-from openenv_lite.testing.subject import ClassSubject
 
 __all__ = ["serve"]
 
@@ -29,13 +29,13 @@ def serve(imports: str, expression: str) -> None:
     """
     requests, replies = _pipes()
     try:
-        subject = _found(imports, expression)
+        games = _found(imports, expression)
     except Exception as error:  # noqa: BLE001  the author's module may raise anything
         _say(replies, repr(error))
         return
     _say(replies, None)
     for parts in requests:
-        if not _play_in_copy(subject, parts, replies):
+        if not _play_in_copy(games, parts, replies):
             _say(replies, None)
 
 
@@ -47,10 +47,10 @@ def _pipes() -> tuple[Iterator[list[Part]], BinaryIO]:
     return map(msgspec.json.Decoder(list[Part]).decode, requests), replies
 
 
-def _found(imports: str, expression: str) -> ClassSubject:
+def _found(imports: str, expression: str) -> ClassGames:
     names: dict[str, object] = {}
     exec(imports, names)
-    return ClassSubject(Blueprint(eval(expression, names)))
+    return ClassGames(Blueprint(eval(expression, names)))
 
 
 def _say(replies: BinaryIO, value: object) -> None:
@@ -58,7 +58,7 @@ def _say(replies: BinaryIO, value: object) -> None:
     replies.flush()
 
 
-def _play_in_copy(subject: ClassSubject, parts: list[Part], replies: BinaryIO) -> bool:
+def _play_in_copy(games: ClassGames, parts: list[Part], replies: BinaryIO) -> bool:
     """Fork, so that nothing that is played meets traces of what was played before.
 
     Returns:
@@ -72,7 +72,7 @@ def _play_in_copy(subject: ClassSubject, parts: list[Part], replies: BinaryIO) -
     try:
         signal.alarm(math.ceil(PLAY_S))  # ends it, if nobody else has
         _forget_chance()
-        _say(replies, perform(subject.open, parts))
+        _say(replies, perform(games.open, parts))
         os._exit(0)
     finally:
         os._exit(1)

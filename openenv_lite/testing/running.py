@@ -10,7 +10,7 @@ from hypothesis import Phase
 from hypothesis import strategies as st
 
 from openenv_lite.errors import OpenEnvError
-from openenv_lite.testing.law import Law, Unmet, Violation
+from openenv_lite.testing.law import Law, Need, Unmet, Violation
 from openenv_lite.testing.legal import Actions, Narrowing
 from openenv_lite.testing.overhearing import hushed
 from openenv_lite.testing.subject import Subject
@@ -107,12 +107,18 @@ class Check:
         """
         self._subject.prepare({need for law in laws for need in law.needs})
         until = perf_counter() + self._terms.budget_s
-        for number, law in enumerate(laws):
+        left = sum(map(self._takes_time, laws))
+        for law in laws:
             left_s = until - perf_counter()
             if left_s < -_OVERTIME * self._terms.budget_s:
                 yield law, Skipped(f"no time was left of {self._terms.budget_s:g} s: give it more")
             else:
-                yield law, self.verdict(law, max(left_s / (len(laws) - number), _LEAST_S))
+                yield law, self.verdict(law, max(left_s / max(left, 1), _LEAST_S))
+            left -= self._takes_time(law)
+
+    def _takes_time(self, law: Law) -> bool:
+        """Whether the target has what the law needs; whether processes have, only time can tell."""
+        return all(need is Need.ELSEWHERE or self._subject.offers(need) for need in law.needs)
 
     def verdict(self, law: Law, budget_s: float = ALONE_S) -> Verdict:
         """What comes of one law in so many seconds."""

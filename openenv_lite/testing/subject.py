@@ -21,17 +21,11 @@ from openenv_lite.testing.naming import Naming, is_found_again, named
 from openenv_lite.testing.sessions.agent import AgentGame
 from openenv_lite.testing.sessions.elsewhere import HASH_SEEDS, Elsewhere
 from openenv_lite.testing.sessions.fetching import fetched
-from openenv_lite.testing.sessions.game import (
-    ClassGame,
-    Game,
-    PlainClient,
-    ServerGame,
-    WatchedSession,
-)
+from openenv_lite.testing.sessions.game import ClassGame, ClassGames, Game
+from openenv_lite.testing.sessions.remote import PlainClient, ServerGame
 from openenv_lite.testing.sessions.requesting import Requester
 from openenv_lite.testing.sessions.wire import Note, Wire
 from openenv_lite.types import ServerMode
-from openenv_lite.workers import new_id
 
 __all__ = ["ClassSubject", "ServerSubject", "Subject", "subject_of"]
 
@@ -141,7 +135,7 @@ class ClassSubject:
         }
         self.fitting = Fitting(self.schemas)
         self.imports, self.expression = named(blueprint.factory)
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._games = ClassGames(blueprint)
         self._servers: dict[tuple[ServerMode, int | None], ServerSubject] = {}
         self._processes: dict[str, Elsewhere] = {}
 
@@ -158,20 +152,11 @@ class ClassSubject:
 
     def open(self, mode: ServerMode = ServerMode.SIMULATION) -> ClassGame:
         """See `Subject`."""
-        return self.run(self._opened(mode))
-
-    async def _opened(self, mode: ServerMode) -> ClassGame:
-        session = WatchedSession(new_id(), self.blueprint, mode)
-        try:
-            await session.open()
-        except BaseException:
-            await session.close()
-            raise
-        return ClassGame(session, self.blueprint.action_type, self.run)
+        return self._games.open(mode)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """See `Subject`."""
-        return self._runner.get_loop().run_until_complete(coroutine)
+        return self._games.run(coroutine)
 
     def served(
         self, mode: ServerMode = ServerMode.SIMULATION, most: int | None = None
@@ -208,7 +193,7 @@ class ClassSubject:
             process.close()
         for server in self._servers.values():
             server.close()
-        self._runner.close()
+        self._games.close()
 
 
 class ServerSubject:

@@ -7,16 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.processes import (
-    VARIABLE,
-    VERSION,
-    Driver,
-    Fleet,
-    find_original,
-    install_original,
-    open_driver,
-    open_fleet,
-)
+from tests.interop.processes import Driver, Fleet, open_driver, open_fleet
+from tests.venvs import OPENENV
 
 HERE = Path(__file__).parent
 
@@ -29,34 +21,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("interop")
 
 
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Install the original before the first test, outside any test's time limit."""
-    wanted = any(HERE in item.path.parents for item in session.items)
-    if not wanted or session.config.option.collectonly:
-        return
-    capture = session.config.pluginmanager.getplugin("capturemanager")
-    assert capture is not None
-    with capture.global_and_fixture_disabled():
-        try:
-            install_original()
-        except (OSError, subprocess.CalledProcessError) as error:
-            print(f"\nopenenv could not be installed: {error}", flush=True)
-
-
 @pytest.fixture(scope="session")
-def original_python() -> Path:
-    python = find_original()
-    check = "import importlib.metadata as m; print(m.version('openenv'))"
-    try:
-        run = subprocess.run([python, "-c", check], capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.fail(f"The original openenv is not there ({error}); see tests/interop/processes.py")
-    if run.stdout.strip() != VERSION:
-        pytest.fail(
-            f"{python} has no openenv {VERSION}. Where it was to be installed, pip's words at the "
-            f"start of this run say why; else mend {VARIABLE}."
-        )
-    return python
+def original_python(openenv_python: Path) -> Path:
+    check = "import importlib.metadata as m; print('openenv==' + m.version('openenv'))"
+    run = subprocess.run([openenv_python, "-c", check], capture_output=True, text=True, check=False)
+    wanted = OPENENV.installs[0][0]
+    if run.stdout.strip() != wanted:
+        pytest.fail(f"{openenv_python} has no {wanted}: mend {OPENENV.variable}.\n{run.stderr}")
+    return openenv_python
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The table: messages sent to both servers, a fresh connection a row."""
 
+from typing import Any
+
 from tests.interop.rows import (
     LIST,
     RESET,
@@ -397,4 +399,56 @@ HTTP = [
     mcp("production: call that raises", call_rpc("fail", {}), app="tools_production"),
 ]
 
-ROWS = [*RESETS, *GOOD_STEPS, *BAD_STEPS, *ENVELOPES, *TOOL_STEPS, *JSON_RPC, *HTTP]
+INDICES: list[Any] = [0, 2, -1, 3, -4, "1", 2.0, 1.5, "x", None, [], 2**40]
+ASKED: dict[str, list[Any]] = {
+    "tasks": [{"split": "train"}, {"split": "hard"}, {"split": "none"}],
+    "num_tasks": [{"split": "train"}, {"split": "hard"}, {"split": "none"}],
+    "task": [
+        {"split": "train"},
+        {"index": 0},
+        *({"split": "hard", "index": index} for index in range(5)),
+        *({"split": "train", "index": each} for each in INDICES),
+    ],
+    "task_range": [
+        {"split": "train"},
+        {"split": "hard"},
+        {"split": "train", "start": 1},
+        {"split": "train", "stop": -1},
+        {"split": "train", "start": 1, "stop": 2},
+        {"split": "train", "start": 2, "stop": 1},
+        {"split": "train", "start": None, "stop": "2"},
+        {"split": "train", "start": "x"},
+    ],
+}
+ASKED_WRONGLY: list[Any] = [
+    {"split": 5},
+    {"split": None},
+    {"split": ["train"]},
+    {"split": "train", "index": 0, "start": 0, "hint": True},
+    [],
+    "train",
+    Text(""),
+]
+
+TASKS = [
+    *(
+        http(f"{verb} {body}", post(f"/quiz/{verb}", body), app="quiz")
+        for verb, bodies in ASKED.items()
+        for body in [*bodies, *ASKED_WRONGLY]
+    ),
+    http("task with broken JSON", post("/quiz/task", Text("{")), app="quiz"),
+    http("splits", Request("GET", "/quiz/splits"), app="quiz"),
+    http("a name in other letters", Request("GET", "/QuiZ/splits"), app="quiz"),
+    http("another name", Request("GET", "/plain/splits"), app="quiz"),
+    http("POST on splits", post("/quiz/splits", {}), app="quiz"),
+    http("GET on tasks", Request("GET", "/quiz/tasks"), app="quiz"),
+    http("a task is chosen", post("/reset", {"split": "train", "index": 2}), app="quiz"),
+    Row("quiz ws: a task is chosen", "quiz", "/ws", (reset(split="train", index=2), STATE)),
+    http("no splits", Request("GET", "/plain/splits")),
+    http("no tasks", post("/plain/tasks", {"split": "train"})),
+    http("no task", post("/plain/task", {"split": "train", "index": 0})),
+    http("no task, and a bad body", post("/plain/task", {})),
+    http("production has no splits", Request("GET", "/plain/splits"), app="plain_production"),
+]
+
+ROWS = [*RESETS, *GOOD_STEPS, *BAD_STEPS, *ENVELOPES, *TOOL_STEPS, *JSON_RPC, *HTTP, *TASKS]

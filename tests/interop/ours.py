@@ -1,6 +1,7 @@
 """Our server: the environments of `original/serve.py`, written for openenv_lite."""
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -99,6 +100,58 @@ class BrokenEnv(PlainEnv):
         raise RuntimeError("no display")
 
 
+class Riddle(msgspec.Struct):
+    id: str
+    answer: int
+
+
+class Remark:
+    """Neither a model nor a dataclass."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.parts = (1, Riddle(id="inner", answer=2))
+
+
+RIDDLES: dict[str, list[Any]] = {
+    "train": [Riddle(id=f"train-{n}", answer=2 * n) for n in range(3)],
+    "hard": [{"id": "hard-0", "answer": None}, Remark("odd"), UUID(int=7), ("a", 1.5), "text"],
+}
+
+
+class QuizEnv(PlainEnv):
+    """Its episodes are tasks of a dataset."""
+
+    def list_splits(self) -> list[Any]:
+        return ["train", "hard", {"name": "hidden", "type": "test"}, Riddle(id="all", answer=0)]
+
+    def list_tasks(self, split: str) -> list[Any]:
+        return RIDDLES[split]
+
+    async def num_tasks(self, split: str) -> int:
+        return len(RIDDLES[split])
+
+    def get_task(self, split: str, index: int) -> Any:
+        return RIDDLES[split][index]
+
+    def get_task_range(
+        self, split: str, start: int | None = None, stop: int | None = None
+    ) -> list[Any]:
+        if split == "hard":
+            raise NotImplementedError("one by one")
+        return RIDDLES[split][start:stop]
+
+    def reset(  # type: ignore[override]
+        self,
+        seed: int | None = None,
+        episode_id: str | None = None,
+        split: str = "train",
+        index: int = 0,
+    ) -> PlainObservation:
+        super().reset(seed, episode_id)
+        return PlainObservation(text=RIDDLES[split][index].id)
+
+
 class ToolsEnv(MCPEnvironment):
     SUPPORTS_CONCURRENT_SESSIONS = True
 
@@ -170,12 +223,17 @@ class UndocumentedEnv(MCPEnvironment):
             return 1
 
 
-def plain(env: type[PlainEnv] = PlainEnv, capacity: int = 64, mode: str = "simulation") -> Any:
+def plain(
+    env: type[PlainEnv] = PlainEnv,
+    capacity: int = 64,
+    mode: str = "simulation",
+    name: str = "plain",
+) -> Any:
     return create_app(
         env,
         PlainAction,
         PlainObservation,
-        env_name="plain",
+        env_name=name,
         max_concurrent_envs=capacity,
         mode=mode,
     )
@@ -196,6 +254,7 @@ if __name__ == "__main__":
     serve(
         {
             "plain": plain(),
+            "quiz": plain(QuizEnv, name="quiz"),
             "tools": tools(),
             "undocumented": tools(UndocumentedEnv),
             "small": plain(capacity=1),

@@ -3,51 +3,15 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = [
-    "VARIABLE",
-    "VERSION",
-    "Driver",
-    "Fleet",
-    "find_original",
-    "install_original",
-    "open_driver",
-    "open_fleet",
-]
+__all__ = ["Driver", "Fleet", "open_driver", "open_fleet"]
 
 ROOT = Path(__file__).parents[2]
-CACHE = ROOT / ".venv-openenv"
-VERSION = "0.10.0"
-VARIABLE = "OPENENV_ORIGINAL_PYTHON"
-
-
-def find_original() -> Path:
-    """The interpreter that has the original, or where it would be after installing."""
-    named = os.environ.get(VARIABLE)
-    folder = "Scripts" if sys.platform == "win32" else "bin"
-    return Path(named) if named else CACHE / folder / "python"
-
-
-def install_original() -> None:
-    """Make the cached environment unless it is there; pip's progress goes to the terminal.
-
-    Raises:
-        subprocess.CalledProcessError: The environment or the package could not be had.
-    """
-    if os.environ.get(VARIABLE) or (CACHE / "installed").exists():
-        return
-    print(f"\nInstalling openenv {VERSION} into {CACHE} (once) ...", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", "--clear", CACHE], check=True)
-    install = [str(find_original()), "-m", "pip", "install", f"openenv=={VERSION}"]
-    subprocess.run(install, check=True)
-    subprocess.run([*install[:4], "-e", f"{ROOT}[testing,server]"], check=True)
-    (CACHE / "installed").touch()
 
 
 class Fleet:

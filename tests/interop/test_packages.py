@@ -13,13 +13,14 @@ from typing import Any
 import fastmcp
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 
 from openenv_lite.client import VectorEnvClient
 from openenv_lite.errors import SnapshotsUnsupportedError
 from tests.interop.exchange import play
 from tests.interop.messages import ROWS
 from tests.interop.processes import ROOT, Driver, Fleet, open_fleet
-from tests.interop.rows import LIST, STATE, Row, bare_step, call, reset
+from tests.interop.rows import LIST, STATE, Request, Row, bare_step, call, post, reset
 from tests.interop.test_messages import reconciled, text_of
 from tests.interop.test_original_clients import SAME
 
@@ -54,6 +55,42 @@ TRAJECTORIES = {
         call("add", product="b"),
         call("add", product="c"),
         STATE,
+        reset(episode_id="king", guest="king"),
+        LIST,
+        call("haggle"),
+        call("haggle"),
+        LIST,
+    ),
+    "riddle_env": (
+        LIST,
+        reset(seed=1, episode_id="e", split="train", index=1),
+        LIST,
+        call("hint"),
+        call("answer", text="3"),
+        call("dance", now=True),
+        STATE,
+        call("answer", text="4"),
+        STATE,
+        reset(split="train", index=None),
+        reset(split="test", index=0),
+        call("answer", text="0"),
+    ),
+    "late_riddle_env": (
+        LIST,
+        reset(episode_id="e", index=1),
+        call("hint"),
+        call("answer", text="4"),
+        STATE,
+    ),
+    "parrot_env": (
+        reset(episode_id="e"),
+        bare_step(message="hello"),
+        bare_step(message="21"),
+        STATE,
+        reset(episode_id="f"),
+        bare_step(message="4"),
+        bare_step(message="goodbye"),
+        STATE,
     ),
     "walk_env": (
         reset(seed=4, episode_id="e"),
@@ -72,6 +109,20 @@ TRAJECTORIES = {
     ),
 }
 """What is sent to each package; `my_echo` is the one that `openenv init` writes."""
+
+RIDDLES = (
+    Request("GET", "/riddles/train?most=3"),
+    Request("GET", "/riddles/train?most=x"),
+    post("/step", {"action": {}}),
+    Request("GET", "/health", headers={"origin": "http://riddles.example"}),
+    Request("GET", "/riddle_env/splits"),
+    post("/riddle_env/tasks", {"split": "train"}),
+    post("/riddle_env/num_tasks", {"split": "test"}),
+    post("/riddle_env/task", {"split": "train", "index": 1}),
+    post("/riddle_env/task", {"split": "train", "index": 2}),
+    post("/riddle_env/task_range", {"split": "train"}),
+)
+"""What is asked of the tasks of a package, and of the routes that its author put on the app."""
 
 OUR_OWN_WORDS = {
     "plain ws: step with null data",
@@ -189,6 +240,50 @@ def test_mcp_clients_find_the_tools_and_their_calls_are_steps(adopted: Fleet) ->
     names, left, cart = asyncio.run(shopping(f"{adopted.urls['shop_env']}/mcp"))
     assert names == ["add", "look", "picture", "whisper"]
     assert (left, cart) == ({"result": 3}, {"cart": ["a"]})
+
+
+def test_mcp_clients_are_told_of_tools_that_come_and_go(adopted: Fleet) -> None:
+    url = adopted.urls["shop_env"]
+    seen = asyncio.run(haggling(url))
+    assert [("haggle" in names) for names in seen] == [False, True, False]
+
+
+async def haggling(url: str) -> list[list[str]]:
+    seen = []
+    async with connect(f"{url.replace('http', 'ws', 1)}/ws") as trainer:
+        assert trainer.response is not None
+        session = trainer.response.headers["x-openenv-session-id"]
+        async with fastmcp.Client(f"{url}/mcp?session_id={session}") as client:
+            seen.append([tool.name for tool in await client.list_tools()])
+            await trainer.send(json.dumps(reset(guest="king")))
+            await trainer.recv()
+            seen.append([tool.name for tool in await client.list_tools()])
+            await client.call_tool("haggle", {})
+            seen.append([tool.name for tool in await client.list_tools()])
+    return seen
+
+
+@pytest.mark.parametrize("name", ["riddle_env", "late_riddle_env"])
+def test_tool_actions_of_a_plain_class_are_tools_to_mcp_clients(adopted: Fleet, name: str) -> None:
+    names, error = asyncio.run(asking(f"{adopted.urls[name]}/mcp"))
+    assert (names, error) == (["answer", "hint"], "reset first")
+
+
+async def asking(url: str) -> tuple[list[str], str]:
+    async with fastmcp.Client(url) as client:
+        names = [tool.name for tool in await client.list_tools()]
+        failed = await client.call_tool("hint", {}, raise_on_error=False)
+        return names, failed.content[0].text
+
+
+@pytest.mark.parametrize("request_", RIDDLES)
+def test_tasks_and_routes_of_a_package_are_its_own(
+    at_home: Fleet, adopted: Fleet, request_: Request
+) -> None:
+    row = Row("tasks", "riddle_env", "", (request_,))
+    told = [play(row, fleet.ports["riddle_env"]) for fleet in (at_home, adopted)]
+    assert text_of(told[0]) == text_of(told[1])
+    assert told[0][0]["status"] != 404
 
 
 async def shopping(url: str) -> tuple[list[str], Any, Any]:

@@ -12,6 +12,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.turns import one_at_a_time
+
 __all__ = ["Check", "Findings", "Suite", "fetch_suite", "findings_in", "shortcomings"]
 
 VERSION = "0.2.0-alpha.12"
@@ -90,9 +92,15 @@ def fetch_suite(folder: Path) -> Suite:
         raise LookupError(ADVICE)
     packages = [word for package in PACKAGES for word in ("-p", package)]
     command = [npx, "-y", *packages, "-c", "node -p process.env.PATH"]
-    fetched = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False
-    )
+    with one_at_a_time(__file__):
+        fetched = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=FETCH_TIMEOUT_S,
+            check=False,
+        )
     if fetched.returncode:
         raise LookupError(f"{ADVICE}\nnpx said:\n{fetched.stderr}")
     return Suite(fetched.stdout.strip())

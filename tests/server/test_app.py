@@ -21,7 +21,8 @@ from tests.environments import Awaiting, Inline, Threaded, Toolbox
 from tests.leaks import on_loop
 from tests.peer import Peer
 
-CONTROLS = {"/reset", "/step", "/state"}
+TASKS = {f"/{{env_name}}/{each}" for each in ("splits", "tasks", "num_tasks", "task", "task_range")}
+CONTROLS = {"/reset", "/step", "/state", *TASKS}
 
 
 def paths(routes: list[BaseRoute]) -> set[str]:

@@ -1,9 +1,9 @@
-from concurrent.futures import Future
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
 from openenv_lite.testing.laws import LAWS
-from tests.testing.examining import EXHIBITS, Finding
+from tests.testing.examining import EXHIBITS, examined
 
 LONGEST_S = 20
 MOST_ACTIONS = 5
@@ -11,9 +11,9 @@ MOST_ACTIONS = 5
 
 @pytest.mark.parametrize("exhibit", EXHIBITS)
 def test_each_mistake_is_caught_by_the_law_that_names_it(
-    exhibit: str, findings: dict[str, "Future[Finding]"]
+    exhibit: str, apart: ProcessPoolExecutor
 ) -> None:
-    finding = findings[exhibit].result()
+    finding = apart.submit(examined, exhibit).result()
     assert [*finding.broken] == [EXHIBITS[exhibit].law], finding.broken
     assert finding.elapsed_s < LONGEST_S
     assert finding.actions <= MOST_ACTIONS

@@ -1,17 +1,19 @@
 """One session under test, played by plain calls, each of which is written down as Python."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, Protocol, TypeVar, cast
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from openenv_lite import codec
-from openenv_lite.client.async_client import GenericEnvClient
-from openenv_lite.errors import InvalidJSONError, SnapshotsUnsupportedError
+from openenv_lite.blueprint import Blueprint
+from openenv_lite.errors import InvalidJSONError
 from openenv_lite.protocol import RESTORE, Phase, decode_action
 from openenv_lite.session import Session
 from openenv_lite.testing.sessions.seen import Seen, plain
-from openenv_lite.types import CallToolAction, ListToolsAction, StepResult
+from openenv_lite.types import CallToolAction, ServerMode, StepResult
+from openenv_lite.workers import new_id
 
-__all__ = ["ClassGame", "Game", "PlainClient", "Run", "ServerGame", "WatchedSession"]
+__all__ = ["ClassGame", "ClassGames", "Game", "Run", "WatchedSession"]
 
 T = TypeVar("T")
 
@@ -153,6 +155,39 @@ class ClassGame:
             self._run(self.session.close())
 
 
+class ClassGames:
+    """Sessions of a class, on an event loop of their own.
+
+    Args:
+        blueprint: What is known of it.
+    """
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._blueprint = blueprint
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+
+    def open(self, mode: ServerMode = ServerMode.SIMULATION) -> ClassGame:
+        """A session of its own."""
+        return self.run(self._opened(mode))
+
+    async def _opened(self, mode: ServerMode) -> ClassGame:
+        session = WatchedSession(new_id(), self._blueprint, mode)
+        try:
+            await session.open()
+        except BaseException:
+            await session.close()
+            raise
+        return ClassGame(session, self._blueprint.action_type, self.run)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """What the coroutine returns."""
+        return self._runner.get_loop().run_until_complete(coroutine)
+
+    def close(self) -> None:
+        """End the event loop."""
+        self._runner.close()
+
+
 def _seen(result: StepResult[Any]) -> Seen:
     """As a client of a server sees it.
 
@@ -163,74 +198,3 @@ def _seen(result: StepResult[Any]) -> Seen:
         return Seen.of(result)
     except codec.UNSENDABLE as error:
         raise InvalidJSONError(f"The reply cannot be sent as JSON: {error}") from error
-
-
-class PlainClient(GenericEnvClient):
-    """A client that shows reward, done and truncated as the server sends them, right or wrong."""
-
-    def _parse_result(self, payload: dict[str, Any]) -> StepResult[Any]:
-        return StepResult(
-            payload.get("observation"),
-            payload.get("reward"),
-            payload.get("done", cast(Any, None)),
-            payload.get("metadata") or {},
-            payload.get("truncated", False),
-        )
-
-
-class ServerGame:
-    """A session on a server, over its `/ws`.
-
-    Args:
-        client: Not connected yet.
-        run: Runs coroutines on the client's event loop.
-    """
-
-    def __init__(self, client: PlainClient, run: Run[Any]) -> None:
-        self._client = client
-        self._run = run
-        run(client.connect())
-
-    @property
-    def raw(self) -> Any:
-        """See `Game`: a server shows no objects."""
-        return None
-
-    def reset(self, seed: int | None = None, **options: Any) -> Seen:
-        """See `Game`."""
-        given = options if seed is None else {**options, "seed": seed}
-        return Seen.of(self._run(self._client.reset(**given)))
-
-    def step(self, action: Any) -> Seen:
-        """See `Game`."""
-        return Seen.of(self._run(self._client.step(action)))
-
-    def typed(self, action: Any) -> Any:
-        """See `Game`: a server's types are its own."""
-        return action
-
-    def state(self) -> dict[str, Any]:
-        """See `Game`."""
-        state: dict[str, Any] = self._run(self._client.state())
-        return state
-
-    def tools(self) -> list[dict[str, Any]]:
-        """See `Game`."""
-        tools: list[dict[str, Any]] = self.step(ListToolsAction()).observation["tools"]
-        return tools
-
-    def call_tool(self, name: str, arguments: dict[str, Any]) -> Seen:
-        """See `Game`."""
-        return self.step(CallToolAction(tool_name=name, arguments=arguments))
-
-    def snapshot(self) -> bytes:
-        """See `Game`; `/ws` as OpenEnv has it knows no snapshots."""
-        raise SnapshotsUnsupportedError("This way to a server has no snapshots")
-
-    def restore(self, saved: bytes) -> None:
-        """See `Game`."""
-        raise SnapshotsUnsupportedError("This way to a server has no snapshots")
-
-    def close(self) -> None:
-        """See `Game`."""
-        self._run(self._client.close())

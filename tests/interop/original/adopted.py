@@ -13,12 +13,14 @@ from tests.interop.original import serve as theirs
 from tests.interop.serving import serve
 
 
-def plain(env: Any = theirs.PlainEnv, capacity: int = 64, mode: str = "simulation") -> Any:
+def plain(
+    env: Any = theirs.PlainEnv, capacity: int = 64, mode: str = "simulation", name: str = "plain"
+) -> Any:
     return create_app(
         env,
         theirs.PlainAction,
         theirs.PlainObservation,
-        env_name="plain",
+        env_name=name,
         max_concurrent_envs=capacity,
         mode=mode,
     )
@@ -41,6 +43,7 @@ if __name__ == "__main__":
         {
             **folders,
             "plain": plain(),
+            "quiz": plain(theirs.QuizEnv, name="quiz"),
             "tools": tools(),
             "undocumented": tools(theirs.UndocumentedEnv),
             "small": plain(capacity=1),

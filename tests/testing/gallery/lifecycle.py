@@ -197,7 +197,7 @@ class TalksAfterItsClose(SpoiltServer):
             while True:
                 message = await receive()
                 if '"close"' in message.get("text", ""):
-                    asyncio.get_running_loop().call_later(0.05, heard.put_nowait, message)
+                    asyncio.get_running_loop().call_later(0.01, heard.put_nowait, message)
                 else:
                     heard.put_nowait(message)
 

@@ -12,7 +12,7 @@ class ShopEnvironment(MCPEnvironment):
     SUPPORTS_CONCURRENT_SESSIONS = True
 
     def __init__(self, budget: int = 10) -> None:
-        mcp = FastMCP("shop")
+        mcp = self._mcp = FastMCP("shop")
         self._cart: list[str] = []
         self._budget = budget
 
@@ -49,8 +49,16 @@ class ShopEnvironment(MCPEnvironment):
         self, seed: int | None = None, episode_id: str | None = None, **kwargs: Any
     ) -> Observation:
         self._cart.clear()
+        if kwargs.get("guest") == "king":
+            self._mcp.tool(self._haggle, name="haggle")
         self._state = State(episode_id=episode_id)
         return Observation(metadata={"seed": seed})
+
+    def _haggle(self) -> int:
+        """Ask for more to spend; once."""
+        self._mcp.local_provider.remove_tool("haggle")
+        self._budget += 5
+        return self._budget
 
     def step(self, action: Action, timeout_s: float | None = None, **kwargs: Any) -> Observation:
         return self._counted(super().step(action, timeout_s, **kwargs))

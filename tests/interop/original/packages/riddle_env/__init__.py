@@ -1,0 +1,1 @@
+"""Riddles, as `openenv import` wraps what others wrote: tool actions in a plain step, and tasks."""
