@@ -119,6 +119,8 @@ class Blueprint:
                 f"Pass the environment's class, not an instance of {type(factory).__name__}: "
                 "every session gets an environment of its own"
             )
+        if inspect.isclass(factory):
+            _check_constructor(factory)
         given = (action_type, observation_type, state_type)
         self.factory, self.kind, types = adopted(factory, _class_of(factory), given)
         self.name = self.kind.__name__
@@ -206,6 +208,23 @@ def _nearest(kind: type, name: str) -> str:
 
 def _no_arguments() -> None:
     """Stands in where an operation is an attribute."""
+
+
+def _check_constructor(kind: Any) -> None:
+    """Refuse now what would fail in every session."""
+    if kind.__init__ is object.__init__:
+        return
+    try:
+        signature = inspect.signature(kind.__init__)
+    except ValueError:  # it is written in C and does not tell
+        return
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{kind.__name__} cannot be built without arguments ({error}): pass "
+            f"functools.partial({kind.__name__}, ...), or a function that makes one"
+        ) from None
 
 
 def _class_of(factory: Any) -> type:

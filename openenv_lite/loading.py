@@ -37,6 +37,7 @@ __all__ = [
 ASGIApp = Callable[..., Any]
 
 _APP_LINE = re.compile(r"^app:\s*[\"']?([\w.:]+)", re.MULTILINE)
+_ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?")
 _EXTRAS = {"gymnasium": "gym", "numpy": "gym", "PIL": "gym"}
 
 
@@ -85,6 +86,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         if self.arguments:
             _check_arguments(found, self.arguments)
             return functools.partial(found, **self.arguments)
+        if inspect.isclass(found):
+            _check_arguments(found, {})
         return found
 
     def _own(self, app: ASGIApp) -> ASGIApp:
@@ -172,9 +175,8 @@ def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) ->
     try:
         signature.bind(**arguments)
     except TypeError as error:
-        raise ConfigurationError(
-            f"--env does not fit {function.__name__}{signature}: {error}"
-        ) from None
+        told = "--env does not fit" if arguments else "Give --env KEY=VALUE for"
+        raise ConfigurationError(f"{told} {function.__name__}{signature}: {error}") from None
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
@@ -188,6 +190,7 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def _find(target: str, with_arguments: bool) -> Any:
+    _refuse_servers(target)
     folder = Path(target)
     is_package = (folder / "__init__.py").exists()
     if folder.is_dir() and (folder.name != target or not is_package):
@@ -197,11 +200,26 @@ def _find(target: str, with_arguments: bool) -> Any:
     return attribute(module, name) if name else _in_module(module)
 
 
+def _refuse_servers(target: str) -> None:
+    if "://" in target:
+        raise ConfigurationError(
+            f"{target} is a running server's URL: name what is to be run, a folder or a module"
+        )
+    if _ADDRESS.fullmatch(target):
+        raise ConfigurationError(
+            f"{target} is no module: a running server is named by its URL, http://{target}"
+        )
+
+
 def _in_folder(folder: Path, is_package: bool, with_arguments: bool) -> Any:
     """The app its `openenv.yaml` names; with arguments, its package's environment."""
     search_in(folder.parent if is_package else folder)
     prefix = f"{folder.name}." if is_package else ""
     app = _named_app(folder)
+    if not (app or is_package or (folder / f"{folder.name}.py").exists()):
+        raise ConfigurationError(
+            f"{folder} is no environment's folder: it has neither openenv.yaml nor server/app.py"
+        )
     if app is None or (with_arguments and is_package):
         return _in_module(folder.name)
     return _app(prefix + app)
@@ -274,6 +292,10 @@ def _is_own_environment(kind: Any, module: str) -> bool:
 
 
 def _imported(name: str) -> Any:
+    if name.endswith(".py") and Path(name).is_file():
+        raise ConfigurationError(
+            f"{name} is a file: name it as `import` does, without .py and with dots for slashes"
+        )
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

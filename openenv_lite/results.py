@@ -119,5 +119,8 @@ def _model_reader(kind: Any) -> Callable[[Any], StepResult[Any]]:
 
 def _object(fields: Any, observation: Any) -> dict[str, Any]:
     if not isinstance(fields, dict):
-        raise TypeError(f"expected an Observation, got {type(observation).__name__}")
+        raise TypeError(
+            f"expected an Observation, got {type(observation).__name__}: return one from reset "
+            "and step"
+        )
     return fields

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TYPED = ["openenv_lite", "tests", "envs", "benchmarks"]
-PARALLEL = ["-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"]
+PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]
 CHECKS = [
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],

@@ -2,12 +2,14 @@
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.environments import Awaiting, Inline, Secretive, Threaded, Toolbox
-from tests.venvs import OPENENV, ROOT, VENVS, Venv, begin, end_unfinished, interpreter
+from tests.spreading import ByFolder, stands_alone
+from tests.venvs import OPENENV, TRL, VENVS, Venv, begin, end_unfinished, interpreter
 
 for profile, examples in (("house", 60), ("night", 2000)):  # `--hypothesis-profile=night`
     settings.register_profile(
@@ -19,21 +21,16 @@ for profile, examples in (("house", 60), ("night", 2000)):  # `--hypothesis-prof
 settings.load_profile("house")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, a folder stays in one, and shares what it starts.
-
-    What waits for a virtual environment comes late, and the checks that each stand for themselves
-    come last, so that all processes end together.
-    """
-    items.sort(key=lambda item: (_is_apart(item), bool(_venvs(item))))
-    for item in items:
-        if not _is_apart(item):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.parent.relative_to(ROOT))))
+    """Folders that wait for a virtual environment come late; what fills the last gaps, last."""
+    late = {item.path.parent for item in items if _venvs(item)}
+    items.sort(key=lambda item: (stands_alone(item.nodeid), item.path.parent in late))
 
 
-def _is_apart(item: pytest.Item) -> bool:
-    return "apart" in getattr(item, "fixturenames", ())
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
+    return ByFolder(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -69,6 +66,11 @@ def _python(venv: Venv) -> Path:
 @pytest.fixture(scope="session")
 def openenv_python() -> Path:
     return _python(OPENENV)
+
+
+@pytest.fixture(scope="session")
+def trl_python() -> Path:
+    return _python(TRL)
 
 
 @pytest.fixture

@@ -189,3 +189,14 @@ def test_a_class_of_tools_is_one() -> None:
     assert Blueprint(Toolbox).has_tools
     assert not Blueprint(Inline).has_tools
     assert issubclass(Toolbox, MCPEnvironment)
+
+
+class Needy(Inline):
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+
+def test_a_constructor_that_wants_arguments_is_told_before_any_session() -> None:
+    with pytest.raises(ConfigurationError, match=r"'level'.*functools\.partial\(Needy, \.\.\.\)"):
+        Blueprint(Needy)  # type: ignore[arg-type]
+    assert Blueprint(functools.partial(Needy, level=1)).kind is Needy

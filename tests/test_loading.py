@@ -36,6 +36,11 @@ SHOP = """
     def ready(price=5):
         return create_app(lambda: Shop(price))
 
+    class Shops:
+        class Needy(Shop):
+            def __init__(self, level: int):
+                self.level = level
+
     fixed = create_app(Shop, mode="simulation")
     app = create_app(Shop)
     """
@@ -73,6 +78,7 @@ def test_classes_and_factories_take_arguments(shop: str, suffix: str, default: i
         (":typed", {"colour": "red"}, r"does not fit typed"),
         (":app", {"price": 1}, "ready app"),
         (":Nothing", {}, "check the name after the colon"),
+        (":Shops.Needy", {}, r"Give --env KEY=VALUE for Needy\(level: int\)"),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_is_served(

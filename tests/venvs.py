@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tests.turns import one_at_a_time
 
-__all__ = ["OPENENV", "ROOT", "VENVS", "Venv", "begin", "end_unfinished", "interpreter"]
+__all__ = ["OPENENV", "TRL", "VENVS", "Venv", "begin", "end_unfinished", "interpreter"]
 
 ROOT = Path(__file__).parents[1]
 MARK = "installed"
@@ -56,7 +56,21 @@ OPENENV = Venv(
     "openenv", (("openenv==0.10.0",), ("-e", ".[testing,server]")), "OPENENV_ORIGINAL_PYTHON"
 )
 
-VENVS = {each.name: each for each in (OPENENV,)}
+TRL = Venv(
+    "trl",
+    (
+        ("torch==2.13.0",),
+        ("trl==1.16.0", "transformers==5.23.0", "datasets==5.2.0", "hypothesis>=6.140"),
+        ("-e", ".[client]", "fastapi", "uvicorn", "pillow"),
+        ("ray==2.60.0", "tensordict==0.10.0", "hydra-core", "codetiming", "cachetools"),
+        ("--no-deps", "verl==0.9.1"),
+    ),
+    "OPENENV_TRL_PYTHON",
+)
+"""PyTorch comes first, or pip would take one with CUDA. Of what verl requires, its agent loops
+import no more than this; the rest is for training on GPUs."""
+
+VENVS = {each.name: each for each in (OPENENV, TRL)}
 
 _UNDER_WAY: list["subprocess.Popen[str]"] = []
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["control_token_option", "env_option", "log_at", "log_level_option"]
+__all__ = ["Decorator", "control_token_option", "env_option", "log_at", "log_level_option"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -3,9 +3,6 @@
 import asyncio
 import contextlib
 import importlib.util
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,12 +12,13 @@ import httpx
 from openenv_lite.cli.rollout import play_and_report
 from openenv_lite.client import GenericEnvClient, MCPToolClient
 from openenv_lite.errors import ConfigurationError
+from openenv_lite.validation.processes import serving
 
 __all__ = ["demo"]
 
 _NEEDS = ("gymnasium", "numpy", "PIL")
 _SESSIONS = 4
-_STOP_S = 15.0
+_START_S = 60.0
 
 
 @click.command()
@@ -41,37 +39,16 @@ def demo(episodes: int) -> None:
 
 @contextlib.contextmanager
 def _served(target: str, mode: str) -> Iterator[str]:
-    """Serve in a process of its own, on a free port; gives the URL."""
-    options = ["--mode", mode, "--host", "127.0.0.1", "--port", "0", "--workers", "1"]
-    options += ["--max-concurrent-envs", str(2 * _SESSIONS)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "openenv_lite", "serve", target, *options],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    """The URL of a server in a process of its own, whose complaints are told in the end."""
+    words = (target, "--mode", mode, "--max-concurrent-envs", str(2 * _SESSIONS))
+    with serving(words, _START_S) as (program, url):
         try:
-            yield _address(process)
+            if url is None:
+                raise click.ClickException("The server did not start: what it said stands above")
+            click.echo(f"\n{program.out.strip()}")
+            yield url
         finally:
-            _stop(process)
-
-
-def _address(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    click.echo(f"\n{line.strip()}")
-    found = re.search(r"http://\S+", line)
-    if found is None:
-        raise click.ClickException("The server did not start: what it said stands above")
-    return found[0]
-
-
-def _stop(process: "subprocess.Popen[str]") -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
+            click.echo(program.ended().err, nl=False, err=True)
 
 
 def _roll_out(url: str, episodes: int) -> bool:

@@ -95,7 +95,8 @@ async def play(client: GenericEnvClient, policy: Policy, seed: int, max_steps: i
 
 
 async def _play(client: GenericEnvClient, policy: Policy, episode: Episode, limit: int) -> None:
-    rng = random.Random(episode.seed)
+    # not Random(seed): an environment's own generator is that, and the policy would foresee it
+    rng = random.Random(f"policy {episode.seed}")
     result = await client.reset(seed=episode.seed)
     episode.observations.append(result.observation)
     while not result.done and len(episode.actions) < limit:

@@ -23,6 +23,9 @@ from openenv_lite.validation.trial import Trial, site_named
 __all__ = ["tell"]
 
 _TERMINATED = 143
+_MOST_SHOWN = 1000
+"""Characters of a cell: a hostile line of millions would take a table minutes to fold."""
+_MOST_DETAILS = 20_000
 
 Verdicts = list[tuple[Gate, Verdict]]
 
@@ -95,7 +98,7 @@ def _print(target: str, verdicts: Verdicts) -> None:
     table.add_column("verdict", no_wrap=True)
     table.add_column("", overflow="fold")
     for gate, verdict in verdicts:
-        table.add_row(gate.name, _word(verdict), escape(printable(_briefly(verdict))))
+        table.add_row(gate.name, _word(verdict), escape(printable(_cut(_briefly(verdict)))))
     Console().print(table)
     for gate, verdict in verdicts:
         if isinstance(verdict, Failed):
@@ -114,7 +117,13 @@ def _briefly(verdict: Verdict) -> str:
             return reason
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}… (--json tells all)"
+
+
 def _account(gate: Gate, verdict: Failed) -> str:
     """What a failed gate stands for, and what to do; the fault itself is in the table."""
-    details = [f"    {line}" for line in verdict.details.splitlines()]
-    return "\n".join([f"{gate.name}: {gate.says}", f"  what to do: {verdict.remedy}", *details])
+    details = [f"    {line}" for line in verdict.details[-_MOST_DETAILS:].splitlines()]
+    return "\n".join(
+        [f"{gate.name}: {gate.says}", f"  what to do: {_cut(verdict.remedy)}", *details]
+    )

@@ -17,6 +17,9 @@ _DEPTH = 6
 _SPAN = 10
 """Range of an unbounded number, and the most items or letters beyond the least allowed."""
 
+_WORDS = re.compile(r"\^\(?([\w -]+(?:\|[\w -]+)*)\)?\$")
+"""Patterns such as `^(up|down)$`, by which authors list what there is."""
+
 _LETTERS = string.digits + string.ascii_letters + string.punctuation + " "
 
 
@@ -128,6 +131,9 @@ def _string(schema: Schema, rng: random.Random, depth: int) -> str:
     most = min(schema.get("maxLength", least + _SPAN), least + _SPAN)
     length = rng.randint(min(max(least, 1), most), most)
     pattern = schema.get("pattern", "^[a-z ]*$")
+    if words := _WORDS.fullmatch(pattern):
+        listed: list[str] = words[1].split("|")
+        return rng.choice(listed)
     letters = [each for each in _LETTERS if re.search(pattern, each)]
     text = "".join(rng.choices(letters, k=length)) if letters else ""
     if not re.search(pattern, text):

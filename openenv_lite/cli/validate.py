@@ -4,30 +4,24 @@ import importlib
 
 import click
 
+from openenv_lite.cli.arguments import Decorator
 from openenv_lite.errors import ConfigurationError
 
 __all__ = ["validate"]
 
 
+def _seconds(name: str, default: float, told: str) -> Decorator:
+    kind = click.FloatRange(0, min_open=True)
+    return click.option(
+        name, type=kind, default=default, show_default=True, metavar="SECONDS", help=told
+    )
+
+
 @click.command()
 @click.argument("target", metavar="DIR|URL")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
-@click.option(
-    "--budget",
-    type=click.FloatRange(0, min_open=True),
-    default=12.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For the contract's laws together.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For each import, each start of a server, and the rollout.",
-)
+@_seconds("--budget", 12.0, "For the contract's laws together.")
+@_seconds("--timeout", 60.0, "For each import, each start of a server, and the rollout.")
 def validate(target: str, as_json: bool, budget: float, timeout: float) -> int:
     """Lead an environment's folder, or the URL of a running server, through every gate.
 

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 from collections.abc import Callable
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, NoReturn, Self, TypeVar, Unpack
 
 from openenv_lite import codec
 from openenv_lite.client.async_socket import AsyncSocket
@@ -12,7 +12,7 @@ from openenv_lite.client.exchange import CLOSE_WAIT_S, FAREWELL, READ_STATE, Exc
 from openenv_lite.client.inprocess import AsyncInProcess
 from openenv_lite.client.recorded import RecordedTransport, ledger_of
 from openenv_lite.client.sync_client import SyncEnvClient
-from openenv_lite.client.target import ASGIApp, ConnectionOptions, Target
+from openenv_lite.client.target import ASYNC_ALONE, ASGIApp, ConnectionOptions, Target
 from openenv_lite.client.translation import ActT, Hooks, ObsT, StateT
 from openenv_lite.client.transport import AsyncTransport
 from openenv_lite.errors import (
@@ -139,6 +139,12 @@ class EnvClient(Hooks[ActT, ObsT, StateT]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(ASYNC_ALONE.format(type(self).__name__))
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Nothing was entered; Python looks for it before it calls `__enter__`."""
 
     async def _call(self, message: bytes, read: Callable[[bytes], T], beginning: bool = False) -> T:
         """One request and its reply."""

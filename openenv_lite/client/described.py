@@ -1,6 +1,8 @@
 """What a served environment says of its types."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +11,7 @@ import msgspec
 
 from openenv_lite import codec
 from openenv_lite.blueprint import Blueprint
-from openenv_lite.client.target import ASGIApp, Target
+from openenv_lite.client.target import ASGIApp, ConnectionSettings, Target
 from openenv_lite.client.vector_plan import VectorPlan
 from openenv_lite.errors import ConfigurationError, ConnectionFailedError
 
@@ -54,8 +56,25 @@ def _schema_reply(target: Target) -> httpx.Response:
     path = target.unix_path
     transport = None if path is None else httpx.HTTPTransport(uds=path)
     timeout = httpx.Timeout(settings.message_timeout_s, connect=settings.connect_timeout_s)
-    with httpx.Client(transport=transport, timeout=timeout, headers=settings.headers) as client:
-        return client.get(url)
+    headers = {**(settings.headers or {}), "accept-encoding": "identity"}
+    with (
+        httpx.Client(transport=transport, timeout=timeout, headers=headers) as client,
+        client.stream("GET", url) as response,
+    ):
+        body = _body_of(response, settings)
+    return httpx.Response(response.status_code, content=body, request=response.request)
+
+
+def _body_of(response: httpx.Response, settings: ConnectionSettings) -> bytes:
+    """Not unpacked, not endless, and not a byte a minute."""
+    body, most, begun = bytearray(), settings.max_message_bytes, time.monotonic()
+    for part in response.iter_raw():
+        body += part
+        if len(body) > most:
+            raise ConfigurationError(f"{response.url} tells more than {most:,} bytes")
+        if time.monotonic() - begun > (settings.message_timeout_s or math.inf):
+            raise httpx.ReadTimeout(f"{response.url} takes too long to tell its schemas")
+    return bytes(body)
 
 
 async def _from_app(app: ASGIApp, url: str, headers: dict[str, str] | None) -> httpx.Response:

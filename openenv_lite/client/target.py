@@ -1,5 +1,6 @@
 """What a client connects to, and how."""
 
+import inspect
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypedDict
@@ -7,9 +8,12 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-__all__ = ["ASGIApp", "ConnectionOptions", "ConnectionSettings", "Target"]
+__all__ = ["ASYNC_ALONE", "ASGIApp", "ConnectionOptions", "ConnectionSettings", "Target"]
 
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+ASYNC_ALONE = "{0} is async: write `async with`, or `with {0}(...).sync()`"
+"""For whoever writes `with` and an async client's name."""
 
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
@@ -66,8 +70,10 @@ class Target(msgspec.Struct, frozen=True):
 
         Raises:
             ValueError: Neither URL nor app, or no URL of a known scheme.
-            TypeError: An option that does not exist.
+            TypeError: An option that does not exist, or a class where an app is wanted.
         """
+        if inspect.isclass(app):
+            raise TypeError(f"app={app.__name__} is a class: pass app=create_app({app.__name__})")
         if base_url is None and app is None:
             raise ValueError("A client needs base_url or app")
         made = cls(base_url or "http://in-process", app, ConnectionSettings(**options))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any, Self, Unpack
+from typing import Any, NoReturn, Self, Unpack
 
 from openenv_lite.client.async_client import check_loop
 from openenv_lite.client.branching import AsyncBranching
@@ -12,7 +12,7 @@ from openenv_lite.client.carriers import AsyncCarrier, AsyncFrames
 from openenv_lite.client.exchange import CLOSE_WAIT_S
 from openenv_lite.client.recorded_lanes import RecordedAsyncCarrier, ledger_of
 from openenv_lite.client.sync_vector_client import SyncVectorEnvClient
-from openenv_lite.client.target import ASGIApp
+from openenv_lite.client.target import ASYNC_ALONE, ASGIApp
 from openenv_lite.client.translation import ActT, ObsT, StateT, Typed
 from openenv_lite.client.vector_exchange import Seeds, VectorExchange
 from openenv_lite.client.vector_plan import Place, VectorOptions, VectorPlan
@@ -173,6 +173,12 @@ class VectorEnvClient(AsyncBranching, Typed[ActT, ObsT, StateT]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(ASYNC_ALONE.format(type(self).__name__))
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Nothing was entered; Python looks for it before it calls `__enter__`."""
 
     async def _part(self, carrier: AsyncCarrier) -> None:
         """Let the server close the environments, unless calls are under way that hold it up."""

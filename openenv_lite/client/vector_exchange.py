@@ -214,6 +214,8 @@ class VectorExchange:
         return Close(id=next(self._ids))
 
     def _one_each(self, what: str, given: Any, lanes: Sequence[int] | None) -> list[Any]:
+        if isinstance(given, Mapping):
+            raise TypeError(f"{what}: give a list with one for each lane, not one alone")
         tolist = getattr(given, "tolist", None)
         listed = [*given] if tolist is None else tolist()
         count = self._number(lanes)

@@ -23,7 +23,9 @@ class Wrapped:
 
     make: Callable[[], Any]
     run: Callable[..., Any]
-    theirs: Any
+
+    def __init__(self) -> None:
+        self.theirs: Any = self.run(self.make)
 
     @property
     def state(self) -> Any:
@@ -36,8 +38,7 @@ class Wrapped:
 
 
 class _Wrapped(Wrapped, Environment[Any, Any, Any]):
-    def __init__(self) -> None:
-        self.theirs = self.run(self.make)
+    """Of any actions."""
 
 
 def wrapped(factory: Callable[[], Any], kind: type, base: type) -> type:
@@ -87,7 +88,7 @@ def _in_one_thread(name: str) -> Callable[..., Any]:
 
 
 def is_overridden(kind: type, base: type, name: str) -> bool:
-    """Whether the author wrote a method of his own; OpenEnv then calls the async one of two."""
+    """Whether the author wrote a method of their own; OpenEnv then calls the async one of two."""
     return getattr(kind, name) is not getattr(base, name)
 
 

@@ -31,9 +31,6 @@ class _Wrapped(Wrapped, MCPEnvironment):
 
     act: Callable[..., Any]
 
-    def __init__(self) -> None:
-        self.theirs = self.run(self.make)
-
     async def connect(self) -> None:
         """Ask it for its tools, once it is built."""
         await super().connect()

@@ -24,7 +24,8 @@ __all__ = ["wrapped_with_tools"]
 
 class _Wrapped(Wrapped, MCPEnvironment):
     def __init__(self) -> None:
-        theirs = self.theirs = self.run(self.make)
+        super().__init__()
+        theirs = self.theirs
         theirs._mode = self.server_mode.value  # OpenEnv means it to be set, and never does
         self._server = ToolServer(theirs.mcp_server, theirs.mcp_client)
         self.client = theirs.mcp_client = DirectClient(self, theirs.mcp_client)

@@ -26,6 +26,7 @@ from openenv_lite.server.guard import Guard
 from openenv_lite.server.page import page_routes, to_page
 from openenv_lite.server.routes import MCP_PATH, McpRoute, routes_of
 from openenv_lite.server.settings import ServerSettings
+from openenv_lite.server.variables import settings_told
 from openenv_lite.session import Session
 from openenv_lite.snapshots import SnapshotSettings
 from openenv_lite.types import ServerMode
@@ -42,9 +43,6 @@ _POOL_FIELDS = (
     "close_timeout_s",
     *SnapshotSettings.__struct_fields__,
 )
-
-
-_YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 class HTTPEnvServer:
@@ -240,11 +238,12 @@ def create_app(
         settings: Arguments of `HTTPEnvServer` and fields of `ServerSettings`. Where one is not
             given, `MAX_CONCURRENT_ENVS`, `OPENENV_BLOCKING`, `SESSION_IDLE_TIMEOUT_S`,
             `OPENENV_CONTROL_TOKEN`, `OPENENV_MCP_TOKEN`, `OPENENV_MCP_KEY`, `OPENENV_RECORD_DIR`,
-            `OPENENV_MAX_SNAPSHOTS`, `OPENENV_MAX_SNAPSHOT_BYTES`, `OPENENV_SNAPSHOT_LIFE_S`,
-            `OPENENV_SNAPSHOT_KEY`, `OPENENV_ALLOWED_HOSTS`, `OPENENV_ALLOWED_ORIGINS` (a blank
-            between two) and `ENABLE_WEB_INTERFACE` of the process's environment count.
+            `OPENENV_MAX_SNAPSHOTS`, `OPENENV_MAX_SNAPSHOT_BYTES`, `OPENENV_MAX_EXPORT_BYTES`,
+            `OPENENV_SNAPSHOT_LIFE_S`, `OPENENV_SNAPSHOT_KEY`, `OPENENV_ALLOWED_HOSTS`,
+            `OPENENV_ALLOWED_ORIGINS` (a blank between two) and `ENABLE_WEB_INTERFACE` of the
+            process's environment count.
     """
-    given = {**_from_environment(), **{k: v for k, v in settings.items() if v is not None}}
+    given = {**settings_told(), **{k: v for k, v in settings.items() if v is not None}}
     server = HTTPEnvServer(env, action_cls, observation_cls, **given)
     app = _App(exception_handlers={HTTPException: http_exception})
     app.router.redirect_slashes = False
@@ -253,48 +252,6 @@ def create_app(
         app.router.routes.append(Route("/", to_page, include_in_schema=False))
     app.state.server = server
     return app
-
-
-def _from_environment() -> dict[str, Any]:
-    readers: dict[str, tuple[str, Callable[[str], Any]]] = {
-        "max_concurrent_envs": ("MAX_CONCURRENT_ENVS", int),
-        "blocking": ("OPENENV_BLOCKING", _yes),
-        "idle_timeout_s": ("SESSION_IDLE_TIMEOUT_S", float),
-        "control_token": ("OPENENV_CONTROL_TOKEN", str),
-        "mcp_token": ("OPENENV_MCP_TOKEN", str),
-        "mcp_key": ("OPENENV_MCP_KEY", str),
-        "record_dir": ("OPENENV_RECORD_DIR", str),
-        "web_interface": ("ENABLE_WEB_INTERFACE", _yes),
-        "max_snapshots": ("OPENENV_MAX_SNAPSHOTS", int),
-        "max_snapshot_bytes": ("OPENENV_MAX_SNAPSHOT_BYTES", int),
-        "max_export_bytes": ("OPENENV_MAX_EXPORT_BYTES", int),
-        "snapshot_life_s": ("OPENENV_SNAPSHOT_LIFE_S", float),
-        "snapshot_key": ("OPENENV_SNAPSHOT_KEY", str),
-        "allowed_hosts": ("OPENENV_ALLOWED_HOSTS", str.split),
-        "allowed_origins": ("OPENENV_ALLOWED_ORIGINS", str.split),
-    }
-    found = {}
-    for name, (variable, read) in readers.items():
-        text = os.environ.get(variable)
-        if text:
-            found[name] = _read(variable, text, read)
-    return found
-
-
-def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
-    try:
-        return read(text)
-    except ValueError:
-        kind = "yes or no" if read is _yes else "a number"
-        raise ConfigurationError(f"{variable}={text!r} is not {kind}") from None
-
-
-def _yes(text: str) -> bool:
-    """What somebody means who sets a variable to `true`, `1`, `off` and the like."""
-    word = text.strip().lower()
-    if word not in _YES | _NO:
-        raise ValueError(text)
-    return word in _YES
 
 
 def _settings(given: dict[str, Any]) -> ServerSettings:

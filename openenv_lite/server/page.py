@@ -6,7 +6,7 @@ import binascii
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from openenv_lite.mcp.headers import Headers
 from openenv_lite.server.authorization import Refusal
@@ -17,6 +17,11 @@ from openenv_lite.web import Page
 
 __all__ = ["page_routes", "to_page"]
 
+_FETCHED = "gradio_api/"
+"""Below here Gradio gives out what others wrote, of any address of the web too."""
+_DEVELOPMENT = "gradio_api/dev/"
+"""A stream that a graceful stop would wait for, told of changes in a page's source."""
+_SANDBOX = (b"content-security-policy", b"sandbox")
 _CHALLENGE = (b"www-authenticate", b'Basic realm="the token as password", charset="UTF-8"')
 
 
@@ -43,11 +48,29 @@ class _Door:
         headers = _with_token(headers_of(scope))
         verdict = self._guard.check(headers, scope) or await self._guard.authorize(headers, scope)
         if not isinstance(verdict, Refusal):
-            await self._page(scope, receive, send)
+            await self._let_in(scope["path_params"]["below"], scope, receive, send)
             return
         if verdict.status == 401:  # browsers ask for a password only by this challenge
             verdict = Refusal(401, verdict.body, [_CHALLENGE, *verdict.headers])
         await refuse(send, verdict)
+
+    async def _let_in(self, below: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if below.startswith(_DEVELOPMENT):
+            await Response(status_code=404)(scope, receive, send)
+            return
+        is_fetched = below.startswith(_FETCHED)
+        await self._page(scope, receive, _sandboxing(send) if is_fetched else send)
+
+
+def _sandboxing(send: Send) -> Send:
+    """So that no script in an answer runs as one of this server, which may call its controls."""
+
+    async def sandboxed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], _SANDBOX]}
+        await send(message)
+
+    return sandboxed
 
 
 def _with_token(headers: Headers) -> Headers:

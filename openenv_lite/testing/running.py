@@ -32,6 +32,9 @@ _PATIENCE = 6
 _OVERTIME = 4
 """Times the budget that laws may overrun it before the rest is left out."""
 
+_TOLD_LATER = (Need.ELSEWHERE, Need.LANES)
+"""Needs that only another process, or a connection, can tell of."""
+
 _LEAST_S = 0.1
 """What each law has of the time, however little is left."""
 
@@ -117,8 +120,8 @@ class Check:
             left -= self._takes_time(law)
 
     def _takes_time(self, law: Law) -> bool:
-        """Whether the target has what the law needs; whether processes have, only time can tell."""
-        return all(need is Need.ELSEWHERE or self._subject.offers(need) for need in law.needs)
+        """Whether the target has what the law needs, as far as can be told without a session."""
+        return all(need in _TOLD_LATER or self._subject.offers(need) for need in law.needs)
 
     def verdict(self, law: Law, budget_s: float = ALONE_S) -> Verdict:
         """What comes of one law in so many seconds."""

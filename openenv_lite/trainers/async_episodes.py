@@ -1,12 +1,10 @@
 """`Episodes` for an event loop."""
 
-from collections.abc import Mapping
 from typing import Any, Unpack
 
 from openenv_lite.client.async_client import GenericEnvClient
 from openenv_lite.client.target import ASGIApp, ConnectionOptions
-from openenv_lite.errors import InvalidArgumentsError
-from openenv_lite.trainers.outcome import TOLD, Outcome, failure, outcome_of_result, over
+from openenv_lite.trainers.outcome import TOLD, Outcome, failure, outcome_of_result
 from openenv_lite.trainers.toolbox import Toolbox
 
 __all__ = ["AsyncEpisodes"]
@@ -35,27 +33,18 @@ class AsyncEpisodes:
     ) -> None:
         self.toolbox = toolbox
         self._client = GenericEnvClient(base_url, app=app, **options)
-        self._is_over = False
 
     async def reset(self, **options: Any) -> Outcome:
         """See `Episodes`."""
-        outcome = outcome_of_result(await self._client.reset(**options))
-        self._is_over = outcome.done
-        return outcome
+        return outcome_of_result(await self._client.reset(**options))
 
     async def call(self, name: str, arguments: Any) -> Outcome:
-        """See `Episodes`; arguments that are no mapping are the model's mistake too."""
-        if self._is_over:
-            return over()
-        if not isinstance(arguments, Mapping):
-            return failure(InvalidArgumentsError("The arguments must be an object"))
+        """See `Episodes`; that an episode is over is for the caller to know."""
         try:
             action = self.toolbox.action(name, arguments)
-            outcome = outcome_of_result(await self._client.step(action))
+            return outcome_of_result(await self._client.step(action))
         except TOLD as error:
-            outcome = failure(error)
-        self._is_over = outcome.done
-        return outcome
+            return failure(error)
 
     async def close(self) -> None:
         """End the session."""

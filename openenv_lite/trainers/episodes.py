@@ -12,20 +12,15 @@ from openenv_lite.client.target import ASGIApp, ConnectionOptions
 from openenv_lite.client.translation import TypeArguments
 from openenv_lite.client.vector_plan import Place, VectorPlan
 from openenv_lite.client.vector_words import VectorWords
-from openenv_lite.errors import (
-    InvalidArgumentsError,
-    OpenEnvError,
-    SessionError,
-    TransportError,
-)
+from openenv_lite.errors import OpenEnvError, SessionError, TransportError
 from openenv_lite.trainers.outcome import TOLD, Outcome, failure, outcome_of_result, over
+from openenv_lite.trainers.rows import seed_and_others
 from openenv_lite.trainers.toolbox import Toolbox
 from openenv_lite.types import StepResult, ToolSpec
 
 __all__ = ["Episodes"]
 
 _LIST_TOOLS = {"type": "list_tools"}
-_NOT_OPTIONS = {"seeds", "lanes"}
 
 
 class Episodes:
@@ -120,8 +115,6 @@ class Episodes:
         Raises:
             OpenEnvError: Whatever is not the model's to mend: see `TOLD`.
         """
-        if not isinstance(arguments, Mapping):
-            return failure(InvalidArgumentsError("The arguments must be an object"))
         try:
             action = self.toolbox.action(name, arguments)
         except TOLD as error:
@@ -182,5 +175,5 @@ class _Lane:
         return self._client.step([action])[0]
 
     def reset(self, options: Mapping[str, Any]) -> StepResult[Any]:
-        own = {name: value for name, value in options.items() if name not in _NOT_OPTIONS}
-        return self._client.reset(own.pop("seed", None), **own)[0]
+        seed, others = seed_and_others(options)
+        return self._client.reset(seed, **others)[0]

@@ -22,6 +22,9 @@ _SIMPLE: dict[Any, Any] = {
 
 _SCALARS = (str, int, float, bool, NoneType)
 
+_MOST_PARTS = 10_000
+_DEEPEST = 60
+
 _TITLE = "title"
 """Says no more than a name does."""
 
@@ -51,15 +54,19 @@ def hint_of(schema: Schema) -> Hint:
 def _read(schema: Schema) -> tuple[Any, set[str]]:
     """The hint, and the keywords it expresses."""
     values = [schema["const"]] if "const" in schema else schema.get("enum")
-    if values and all(type(each) in _SCALARS for each in values):
+    if isinstance(values, list) and values and all(type(each) in _SCALARS for each in values):
         return Literal[tuple(values)], {"const", "enum", "type"}
     for keyword in ("anyOf", "oneOf"):
         members = schema.get(keyword)
-        if members and all(isinstance(each, dict) for each in members):
+        if (
+            isinstance(members, list)
+            and members
+            and all(isinstance(each, dict) for each in members)
+        ):
             return _union(keyword, members)
     kind = schema.get("type")
     if isinstance(kind, list) and kind:
-        return _either(_SIMPLE.get(each, Any) for each in kind), {"type"}
+        return _either(_SIMPLE.get(str(each), Any) for each in kind), {"type"}
     if kind == "array" and isinstance(schema.get("items"), dict):
         return _holding(list, "items", schema["items"])
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
@@ -83,21 +90,39 @@ def _holding(outer: Any, keyword: str, inner: Schema) -> tuple[Any, set[str]]:
     return GenericAlias(outer, arguments), {"type"} if hint.unsaid else {"type", keyword}
 
 
-def inlined(schema: Any, definitions: Mapping[str, Any], within: tuple[str, ...] = ()) -> Any:
+def inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
     """The schema with what `$ref` points to in its place; a type within itself is anything.
+
+    So is whatever would make it deeper or larger than any model could read, for a server's schema
+    of a few lines can double with each reference.
 
     Args:
         schema: Or a part of one.
         definitions: The schemas under `$defs` (or `definitions`), by name.
-        within: Names that are being filled in.
     """
-    if isinstance(schema, list):
-        return [inlined(each, definitions, within) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    name = schema["$ref"].rpartition("/")[2] if isinstance(schema.get("$ref"), str) else None
-    if name is None:
-        return {key: inlined(each, definitions, within) for key, each in schema.items()}
-    found = definitions.get(name) if name not in within else None
-    rest = {key: each for key, each in schema.items() if key != "$ref"}
-    return inlined({**(found or {}), **rest}, definitions, (*within, name))
+    return _Inlining(definitions).filled(schema, ())
+
+
+class _Inlining:
+    """Fills references in, as long as there is room."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+        self._room = _MOST_PARTS
+
+    def filled(self, part: Any, within: tuple[str, ...], depth: int = 0) -> Any:
+        """A part, in so many others, and with the names that are being filled in."""
+        if isinstance(part, list):
+            return [self.filled(each, within, depth + 1) for each in part]
+        if not isinstance(part, dict):
+            return part
+        self._room -= 1
+        if self._room < 0 or depth > _DEEPEST:
+            return {}
+        name = part["$ref"].rpartition("/")[2] if isinstance(part.get("$ref"), str) else None
+        if name is None:
+            return {key: self.filled(each, within, depth + 1) for key, each in part.items()}
+        found = self._definitions.get(name) if name not in within else None
+        found = found if isinstance(found, dict) else {}
+        rest = {key: each for key, each in part.items() if key != "$ref"}
+        return self.filled({**found, **rest}, (*within, name), depth + 1)

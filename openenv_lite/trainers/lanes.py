@@ -1,6 +1,7 @@
 """Many episodes at once, each in a lane, for a trainer that hands over whole batches."""
 
 import contextlib
+import functools
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +16,9 @@ from openenv_lite.client.vector_plan import Lanes, VectorPlan
 from openenv_lite.client.vector_result import VectorResult
 from openenv_lite.client.vector_words import VectorWords
 from openenv_lite.errors import OpenEnvError, TransportError, UnknownSessionError
+from openenv_lite.trainers.ending import end_with
 from openenv_lite.trainers.outcome import TOLD, Outcome, failure, outcome_of_result
+from openenv_lite.trainers.rows import seed_and_others
 
 __all__ = ["Ticket", "TrainerLanes"]
 
@@ -23,8 +26,6 @@ Client = SyncVectorEnvClient[Any, Any, Any]
 
 Ticket = str
 """Names an episode, and no other after it in the same lane."""
-
-_NOT_OPTIONS = ("seed", "seeds", "lanes")
 
 
 class _Seat(NamedTuple):
@@ -55,7 +56,7 @@ class TrainerLanes:
 
     Those begun together share a connection, so that a batch of them is one message, and their
     sessions end with the last of them. One that is not heard of for `idle_s` counts as ended: some
-    trainers stop in the midst of an episode and tell nobody.
+    trainers stop in the midst of an episode and tell nobody. All end when this is collected.
 
     Args:
         plan: Where, and how to connect; how many lanes does not matter.
@@ -71,6 +72,7 @@ class TrainerLanes:
         self._clock = clock
         self._playing: dict[Ticket, _Playing] = {}
         self._clients: set[Client] = set()
+        end_with(self, functools.partial(_close_all, self._clients))
 
     def __contains__(self, ticket: Ticket) -> bool:
         """Whether the episode is under way."""
@@ -182,13 +184,19 @@ class TrainerLanes:
             client.close()
 
 
+def _close_all(clients: Iterable[Client]) -> None:
+    for client in [*clients]:
+        with contextlib.suppress(OpenEnvError):
+            client.close()
+
+
 def _resets(client: Client, options: Sequence[Mapping[str, Any]]) -> list[_Sent]:
     """One message for all lanes that are told the same but for their seeds."""
     groups: dict[bytes, _Sent] = {}
     for lane, row in enumerate(options):
-        shared = {name: each for name, each in row.items() if name not in _NOT_OPTIONS}
+        seed, shared = seed_and_others(row)
         group = groups.setdefault(codec.encode(shared), _Sent(client, [], [], shared))
-        group.words.append(row.get("seed"))
+        group.words.append(seed)
         group.lanes.append(lane)
     return [*groups.values()]
 

@@ -88,10 +88,17 @@ def _shown(observation: Any) -> tuple[list[dict[str, Any]], bool]:
     if "tool_name" in observation and isinstance(error, dict):
         return [_text(f"Error: {error.get('message', '')}")], True
     if "tool_name" in observation and "result" in observation:
-        called = from_openenv_result(observation["result"])
+        result = observation["result"]
+        called = from_openenv_result(result) if _has_blocks(result) else outcome_of(result)
         return called.content, called.is_error
     fields = {name: value for name, value in observation.items() if name not in _BESIDE}
     return _fields(fields), False
+
+
+def _has_blocks(result: Any) -> bool:
+    """Whether it is as a tool's is sent, and no value of the tool's own that has a `content`."""
+    content = result.get("content") if isinstance(result, dict) else None
+    return isinstance(content, list) and all(isinstance(each, dict) for each in content)
 
 
 def _fields(fields: dict[str, Any]) -> list[dict[str, Any]]:
@@ -109,7 +116,7 @@ def _text(text: str) -> dict[str, Any]:
 
 def _text_of(block: Mapping[str, Any]) -> str:
     if block.get("type") == "text":
-        return str(block["text"])
+        return str(block.get("text", ""))
     resource = block.get("resource")
     if isinstance(resource, dict) and "text" in resource:
         return str(resource["text"])

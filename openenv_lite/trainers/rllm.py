@@ -84,16 +84,16 @@ class RllmEnvironment:
         if isinstance(action, str):
             turn = play(self._episodes, action)
             return _told(turn, answer_to(turn.outcomes))
-        outcomes: dict[str, Outcome] = {}
+        outcomes: list[Outcome] = []
+        texts: dict[str, str] = {}
         for place, call in enumerate([action] if isinstance(action, Mapping) else action or ()):
             if self._is_finish(call):
-                return {}, Turn([*outcomes.values()]).reward, True, {}
-            outcome = self._called(call)
-            outcomes[str(call.get("id", place))] = outcome
-            if outcome.done:
+                return {}, Turn(outcomes).reward, True, {}
+            outcomes.append(self._called(call))
+            texts[str(call.get("id", place))] = outcomes[-1].text  # an id may come twice
+            if outcomes[-1].done:
                 break
-        told = {"tool_outputs": {name: each.text for name, each in outcomes.items()}}
-        return _told(Turn([*outcomes.values()]), told)
+        return _told(Turn(outcomes), {"tool_outputs": texts})
 
     def close(self) -> None:
         """End the session."""
@@ -111,7 +111,9 @@ class RllmEnvironment:
 
     def _is_finish(self, call: Mapping[str, Any]) -> bool:
         names = {tool.name for tool in self._episodes.tools}
-        return _FINISH not in names and dict(call.get("function") or {}).get("name") == _FINISH
+        function = call.get("function")
+        called = function.get("name") if isinstance(function, Mapping) else None
+        return _FINISH not in names and called == _FINISH
 
     def _called(self, call: Mapping[str, Any]) -> Outcome:
         try:

@@ -1,14 +1,12 @@
 """A served environment as TRL's `GRPOTrainer` and `AsyncGRPOTrainer` take it."""
 
 import base64
-import contextlib
 import copyreg
 import importlib
 import io
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Unpack, get_args
 
-from openenv_lite import codec
 from openenv_lite.client.target import ASGIApp, ConnectionOptions
 from openenv_lite.client.vector_plan import Place
 from openenv_lite.errors import OpenEnvError
@@ -16,6 +14,7 @@ from openenv_lite.trainers.ending import end_with
 from openenv_lite.trainers.methods import attribute_name, method_of
 from openenv_lite.trainers.origin import Origin
 from openenv_lite.trainers.outcome import Outcome
+from openenv_lite.trainers.rows import options_of
 
 __all__ = ["TrlEnvironment", "TrlOptions", "environment_class"]
 
@@ -72,7 +71,7 @@ class TrlEnvironment(metaclass=_Made):
 
         Args:
             **row: A row of the dataset. What the environment's `reset` takes, and `seed`, is told
-                to it; never the prompt, nor what JSON cannot carry.
+                to it; never the prompt, nor None, nor what JSON cannot carry.
 
         Returns:
             What the model sees first, to stand below its prompt; None where that is nothing.
@@ -81,8 +80,7 @@ class TrlEnvironment(metaclass=_Made):
             OpenEnvError: There is no episode.
         """
         self._rewards, self._failure = [], None
-        options = {name: each for name, each in row.items() if name != "prompt" and _sendable(each)}
-        outcome = self._episodes.reset(**options)
+        outcome = self._episodes.reset(**options_of(row, ("prompt",)))
         self._keep(outcome)
         content = _content(outcome)
         is_joined = isinstance(content, str) and _ends_in_text(row.get("prompt"))
@@ -162,13 +160,6 @@ def _pickled(made: _Made) -> Any:
 
 
 copyreg.pickle(_Made, _pickled)
-
-
-def _sendable(value: Any) -> bool:
-    with contextlib.suppress(*codec.UNSENDABLE):
-        codec.encode(value)
-        return True
-    return False
 
 
 def _ends_in_text(prompt: Any) -> bool:

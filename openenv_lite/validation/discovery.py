@@ -5,13 +5,13 @@ from typing import Any
 
 from openenv_lite.client import GenericEnvClient, MCPToolClient
 from openenv_lite.errors import OpenEnvError
+from openenv_lite.tools import is_reserved
 from openenv_lite.validation.endpoints import CONTROLS, json_of, paths_of
 from openenv_lite.validation.gate import Fault, gate
 from openenv_lite.validation.site import PATIENCE, Package, Site
 
 __all__ = ["is_simulation", "tool_discovery"]
 
-_RESERVED = {"reset", "step", "state", "close"}
 _LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 
 
@@ -78,9 +78,10 @@ def _seen_over_mcp(site: Site) -> set[str]:
 
 
 def _check(site: Site, names: set[str]) -> None:
-    if names & _RESERVED:
+    reserved = {name for name in names if is_reserved(name)}
+    if reserved:
         raise Fault(
-            f"{_names(names & _RESERVED)}: a control of the trainer's, offered to the model",
+            f"{_names(reserved)}: a control of the trainer's, offered to the model",
             "Give the tool another name, and let it not do what only a trainer may",
         )
     declared = _declared(site.manifest) if isinstance(site, Package) else set()

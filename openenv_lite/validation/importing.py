@@ -13,10 +13,10 @@ from openenv_lite.errors import ConfigurationError
 from openenv_lite.loading import attribute, is_asgi, search_in
 from openenv_lite.unmodified import our_server_in_place
 
-__all__ = ["Outcome", "main"]
+__all__ = ["Imported", "main"]
 
 
-class Outcome(msgspec.Struct):
+class Imported(msgspec.Struct):
     """What came of an import.
 
     Attributes:
@@ -41,7 +41,7 @@ class _Nameless(importlib.abc.MetaPathFinder):
 
 
 def main(form: str, folder: Path, module: str, name: str) -> None:
-    """Import `name` of `module`, and print the outcome.
+    """Import `name` of `module`, and print what came of it.
 
     Args:
         form: `package`, by the folder's name, or `flat`, as in a container.
@@ -58,20 +58,20 @@ def main(form: str, folder: Path, module: str, name: str) -> None:
         else:
             search_in(folder.parent)
             module = f"{folder.name}.{module}"
-        replies.write(msgspec.json.encode(_outcome(module, name)).decode() + "\n")
+        replies.write(msgspec.json.encode(_imported(module, name)).decode() + "\n")
 
 
-def _outcome(module: str, name: str) -> Outcome:
+def _imported(module: str, name: str) -> Imported:
     try:
         with our_server_in_place(), contextlib.redirect_stdout(sys.stderr):
             found = attribute(module, name)
     except ConfigurationError as error:
         cause = error.__cause__
         absent = cause.name if isinstance(cause, ModuleNotFoundError) else None
-        return Outcome(error.message, absent)
+        return Imported(error.message, absent)
     if is_asgi(found):
-        return Outcome()
-    return Outcome(f"{module}:{name} is no ASGI app, but of type {type(found).__name__}")
+        return Imported()
+    return Imported(f"{module}:{name} is no ASGI app, but of type {type(found).__name__}")
 
 
 if __name__ == "__main__":

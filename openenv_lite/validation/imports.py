@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from openenv_lite.validation.gate import Fault, Unmet, gate
-from openenv_lite.validation.importing import Outcome
+from openenv_lite.validation.importing import Imported
 from openenv_lite.validation.layout import module_file
 from openenv_lite.validation.processes import last_line, run
 from openenv_lite.validation.site import Package
@@ -44,28 +44,28 @@ def _imported(package: Package, form: str, place: Path, module: str) -> str:
             "Load what takes long when the first session needs it, or give --timeout",
         )
     try:
-        outcome = msgspec.json.decode(ended.out, type=Outcome)
+        imported = msgspec.json.decode(ended.out, type=Imported)
     except msgspec.DecodeError:
         raise Fault(
             f"Importing {module} ended the process with exit code {ended.code}: {last_line(ended)}",
             "Leave to `main` whatever is not to happen on import",
             ended.err,
         ) from None
-    if outcome.absent and f"{module}.".startswith(f"{outcome.absent}."):
+    if imported.absent and f"{module}.".startswith(f"{imported.absent}."):
         path = f"{package.app[0].replace('.', '/')}.py"
         raise Fault(
-            f"There is no module {outcome.absent}",
+            f"There is no module {imported.absent}",
             f"Write {path}, or name another `app` in openenv.yaml",
         )
-    if outcome.fault is not None:
-        raise Fault(outcome.fault, _remedy(package, outcome, module))
+    if imported.fault is not None:
+        raise Fault(imported.fault, _remedy(package, imported, module))
     return module
 
 
-def _remedy(package: Package, outcome: Outcome, module: str) -> str:
-    absent = (outcome.absent or "").partition(".")[0]
+def _remedy(package: Package, imported: Imported, module: str) -> str:
+    absent = (imported.absent or "").partition(".")[0]
     is_own = absent == package.folder.name or module_file(package.folder, absent) is not None
-    if (absent and is_own) or "relative import" in (outcome.fault or ""):
+    if (absent and is_own) or "relative import" in (imported.fault or ""):
         return _BOTH_WAYS
     if absent:
         return f"Install {absent} here, and name its project in `dependencies` of pyproject.toml"

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -37,9 +38,7 @@ def manifest_in(package: Package) -> dict[str, Any]:
     """
     path = package.folder / "openenv.yaml"
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise Fault("openenv.yaml is larger than 1 MiB", "Keep data in files of their own")
-        told = yaml.safe_load(path.read_text("utf-8"))
+        told = yaml.load(_text_of(path), _Loader)
     except OSError as error:
         raise Fault(
             f"openenv.yaml cannot be read: {error.strerror}",
@@ -50,6 +49,32 @@ def manifest_in(package: Package) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise Fault("openenv.yaml is no mapping", "Write `key: value`, one on a line")
     return {str(key): value for key, value in told.items() if value is not None}
+
+
+def _text_of(path: Path) -> str:
+    """What a file says; never of what has no end, as a device or pipe."""
+    if path.exists() and not path.is_file():
+        raise Fault(f"{path.name} is no file", "Write a file of this name")
+    with path.open("rb") as file:
+        read = file.read(_LARGEST_BYTES + 1)
+    if len(read) > _LARGEST_BYTES:
+        raise Fault(f"{path.name} is larger than 1 MiB", "Keep data in files of their own")
+    return read.decode()
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml tells no types
+    """Stops where mappings merged into each other (`<<`) grow beyond what a file could hold."""
+
+    _merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put the pairs of merged mappings in their place."""
+        super().flatten_mapping(node)
+        self._merged += len(node.value)
+        if self._merged > _LARGEST_BYTES:
+            raise yaml.constructor.ConstructorError(
+                None, None, "mappings that are merged grow too large", node.start_mark
+            )
 
 
 def _faults_of(package: Package, found: Mapping[str, Any]) -> Iterator[str]:

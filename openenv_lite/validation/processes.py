@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,16 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-__all__ = ["OURS", "Ended", "Program", "last_line", "run", "started", "variables"]
+from openenv_lite.server.variables import VARIABLES
+
+__all__ = ["OURS", "Ended", "Program", "last_line", "run", "serving", "started"]
 
 OURS = (sys.executable, "-P", "-m", "openenv_lite")
 """Our command line; where it is called from is no place to import from."""
 
-_SETTINGS = (
-    *("OPENENV_MODE", "OPENENV_CONTROL_TOKEN", "OPENENV_MCP_TOKEN", "OPENENV_RECORD_DIR"),
-    *("OPENENV_ALLOWED_HOSTS", "OPENENV_ALLOWED_ORIGINS", "HOST", "PORT", "WORKERS", "LOG_LEVEL"),
-)
+_SETTINGS = VARIABLES | {"OPENENV_MODE", "HOST", "PORT", "WORKERS", "LOG_LEVEL"}
 """Of `serve`, which are not to come from the shell of whoever validates."""
+
+_ADDRESS = re.compile(r"^Serving .* on (http://\S+)$", re.MULTILINE)
 
 _STOP_S = 5.0
 _KEPT_BYTES = 2**22
@@ -129,13 +131,13 @@ def started(
     Args:
         command: Its words.
         folder: Where it runs; by default here.
-        more: Variables beside `variables()`.
+        more: Variables beside this process's, of which those that set a server up are left out.
     """
     program = Program(
         subprocess.Popen(
             command,
             cwd=folder,
-            env={**variables(), **(more or {})},
+            env={**_variables(), **(more or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -160,7 +162,22 @@ def run(
         return program.ended()
 
 
-def variables() -> dict[str, str]:
+@contextlib.contextmanager
+def serving(words: Sequence[str], limit_s: float) -> Iterator[tuple[Program, str | None]]:
+    """Our server on a free port, until the block ends, and its URL; None if it has none in time.
+
+    Args:
+        words: What `serve` is told beside where to listen: the target first.
+        limit_s: Seconds.
+    """
+    place = ("--host", "127.0.0.1", "--port", "0", "--workers", "1")
+    with started((*OURS, "serve", *words, *place)) as program:
+        program.wait(limit_s, lambda: _ADDRESS.search(program.out))
+        found = _ADDRESS.search(program.out)
+        yield program, found and found[1]
+
+
+def _variables() -> dict[str, str]:
     """This process's, without those that set a server up; what is imported is found anywhere."""
     kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
     if "PYTHONPATH" in kept:

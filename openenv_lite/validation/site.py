@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,10 @@ from openenv_lite.client.target import ConnectionOptions
 from openenv_lite.errors import OpenEnvError
 from openenv_lite.testing.sessions.fetching import fetched
 from openenv_lite.validation.gate import Fault
-from openenv_lite.validation.processes import OURS, Ended, Program, last_line, started
+from openenv_lite.validation.processes import Ended, Program, last_line, serving
 
 __all__ = ["PATIENCE", "Limits", "Package", "Site"]
 
-_ADDRESS = re.compile(r"^Serving .* on (http://\S+)$", re.MULTILINE)
 _DYING_S = 2.0
 
 PATIENCE: ConnectionOptions = {"connect_timeout_s": 20.0, "message_timeout_s": 20.0}
@@ -109,13 +107,11 @@ class Package(Site):
         Raises:
             Fault: It did not start.
         """
-        options = ("--mode", mode, "--host", "127.0.0.1", "--port", "0", "--workers", "1")
-        with started((*OURS, "serve", self.source, *options)) as program:
-            program.wait(self.limits.program_s, lambda: _ADDRESS.search(program.out))
-            found = _ADDRESS.search(program.out)
-            if found is None or not _answers(program, found[1]):
+        words = (self.source, "--mode", mode)
+        with serving(words, self.limits.program_s) as (program, url):
+            if url is None or not _answers(program, url):
                 raise _not_started(self, program.ended())
-            yield found[1]
+            yield url
 
     def close(self) -> None:
         """End the server."""

@@ -12,13 +12,14 @@ from openenv_lite import codec
 from openenv_lite.errors import OpenEnvError
 from openenv_lite.types import EnvironmentMetadata
 from openenv_lite.web.form import Form
-from openenv_lite.web.stand_in import Turn, WebManager
+from openenv_lite.web.stand_in import Played, WebManager
 
 __all__ = ["playground"]
 
-Play = Callable[..., Awaitable[Turn]]
+Play = Callable[..., Awaitable[Played]]
 
-_PICTURE = re.compile(r"(data:image/[a-z]+;base64,)?[A-Za-z0-9+/\s]+={0,2}\s*")
+_PICTURE = re.compile(r"(data:image/[a-z]+;base64,)?[A-Za-z0-9+/\s]++={0,2}\s*+")
+"""It never looks twice at a character: any text may be held to it, of any length."""
 _BEGINNINGS = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp"}
 _MOST, _FIRST = 64, 8
 """A list of more elements is shown by the first of them."""
@@ -69,15 +70,15 @@ def _results() -> list[Any]:
     return [pictures, observation, reward, done, state]
 
 
-async def _reset(web_manager: WebManager, seed: str) -> Turn:
+async def _reset(web_manager: WebManager, seed: str) -> Played:
     return await web_manager.reset({"seed": seed} if seed else {})
 
 
-async def _step(play: Play, form: Form, *given: Any) -> Turn:
+async def _step(play: Play, form: Form, *given: Any) -> Played:
     return await play(form.values(given))
 
 
-async def _call(step: Play, name: str, arguments: dict[str, Any]) -> Turn:
+async def _call(step: Play, name: str, arguments: dict[str, Any]) -> Played:
     return await step({"type": "call_tool", "tool_name": name, "arguments": arguments})
 
 

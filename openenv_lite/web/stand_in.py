@@ -12,7 +12,7 @@ from openenv_lite.types import EnvironmentMetadata
 from openenv_lite.web.rehearsal import Rehearsal
 from openenv_lite.web.visits import ActionLog, EpisodeState, Visit, Visits, visitor
 
-__all__ = ["SessionWanted", "Turn", "WebManager"]
+__all__ = ["Played", "SessionWanted", "WebManager"]
 
 
 class SessionWanted(BaseException):
@@ -27,7 +27,7 @@ class SessionWanted(BaseException):
         self.visitor = name
 
 
-class Turn(NamedTuple):
+class Played(NamedTuple):
     """What a call gave, and the state after it, as plain values."""
 
     result: dict[str, Any]
@@ -78,13 +78,13 @@ class WebManager:
         """
         return (await self.reset(reset_kwargs or {})).result
 
-    async def reset(self, options: dict[str, Any]) -> Turn:
+    async def reset(self, options: dict[str, Any]) -> Played:
         """As `reset_environment`, with the state."""
         visit = await self._visits.enter(visitor())
         result = codec.to_builtins(await visit.session.reset(options))
         visit.episode = EpisodeState(current_observation=result["observation"])
         await visit.look()
-        return Turn(result, visit.state)
+        return Played(result, visit.state)
 
     async def step_environment(self, action_data: dict[str, Any]) -> dict[str, Any]:
         """Carry out one action: `{"observation", "reward", "done"}`.
@@ -94,14 +94,14 @@ class WebManager:
         """
         return (await self.step(action_data)).result
 
-    async def step(self, action_data: dict[str, Any]) -> Turn:
+    async def step(self, action_data: dict[str, Any]) -> Played:
         """As `step_environment`, with the state."""
         action = decode_action(action_data, self.action_cls)
         visit = await self._visits.enter(visitor())
         result = codec.to_builtins(await visit.session.step(action))
         await visit.look()
         self._note(visit.episode, codec.to_builtins(action), result)
-        return Turn(result, visit.state)
+        return Played(result, visit.state)
 
     def _note(self, episode: EpisodeState, action: Any, result: dict[str, Any]) -> None:
         told = (result["observation"], result["reward"], result["done"], episode.step_count)

@@ -17,7 +17,9 @@ from tests.mcp.talking import Talker
 __all__ = ["COMMAND", "ROOT", "Attending", "Serving", "attending", "run", "serving"]
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "openenv_lite")
+PYTHON = Path(sys.executable)
+PROGRAM = ("-m", "openenv_lite")
+COMMAND = (str(PYTHON), *PROGRAM)
 
 PATIENCE_S = 30.0
 
@@ -44,10 +46,10 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @contextlib.contextmanager
-def serving(*arguments: str, **variables: str) -> Iterator[Serving]:
+def serving(*arguments: str, python: Path = PYTHON, **variables: str) -> Iterator[Serving]:
     """Run `serve` on a free port, with these environment variables, until the block ends."""
     with subprocess.Popen(
-        [*COMMAND, "serve", *arguments],
+        [python, *PROGRAM, "serve", *arguments],
         cwd=ROOT,
         env={**os.environ, "PORT": "0", **variables},
         stdout=subprocess.PIPE,

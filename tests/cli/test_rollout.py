@@ -61,6 +61,13 @@ def test_seeds_decide_and_neither_concurrency_nor_transport_does(tmp_path: Path)
     assert by_seed == trajectories(here)
 
 
+def test_a_random_policy_does_not_foresee_what_the_environment_draws(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    assert rollout("tests.cli.hiding", "--episodes", "20", "--out", str(path)).exit_code == 0
+    hits = [episode["rewards"] == [1.0] for episode in trajectories(path)]
+    assert hits.count(True) < 10
+
+
 def test_an_endless_episode_is_cut_off_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "t"
     assert rollout("echo_env", "--episodes", "1", "--max-steps", "9", "--out", str(path))

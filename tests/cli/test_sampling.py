@@ -66,10 +66,15 @@ def test_every_choice_is_drawn_sooner_or_later() -> None:
     assert not any("metadata" in value for value in drawn)
 
 
+def test_of_words_listed_by_a_pattern_each_is_drawn() -> None:
+    sampler, rng = Sampler({"type": "string", "pattern": "^(reveal|flag)$"}), random.Random(0)
+    assert {sampler.draw(rng) for _ in range(50)} == {"reveal", "flag"}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
-        {"type": "string", "pattern": "^the end$"},
+        {"type": "string", "pattern": "^[a-z]+, the end$"},
         {"type": "picture"},
         {"$ref": "#/$defs/Nowhere"},
     ],

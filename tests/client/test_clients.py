@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from openenv_lite.client import EnvClient, GenericAction, GenericEnvClient
+from openenv_lite.client import (
+    EnvClient,
+    GenericAction,
+    GenericEnvClient,
+    MCPToolClient,
+    VectorEnvClient,
+)
 from openenv_lite.errors import (
     CapacityError,
     ConnectionFailedError,
@@ -19,6 +25,7 @@ from openenv_lite.errors import (
 from openenv_lite.types import Action, CallToolAction, Observation, State, StepResult
 from tests.client.conftest import Connect
 from tests.client.serving import Peer, playing
+from tests.environments import Inline
 
 
 class Say(Action):
@@ -294,8 +301,17 @@ def test_a_url_nobody_can_connect_to_is_refused_at_once(url: str) -> None:
 
 
 def test_a_client_needs_somewhere_to_connect_to() -> None:
+    with pytest.raises(TypeError, match=r"pass app=create_app\(Inline\)"):
+        GenericEnvClient(app=Inline)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="base_url or app"):
         GenericEnvClient()
+
+
+@pytest.mark.parametrize("kind", [GenericEnvClient, MCPToolClient, VectorEnvClient])
+def test_with_alone_tells_of_the_two_ways_there_are(kind: Any) -> None:
+    told = f"{kind.__name__} is async: write `async with`"
+    with pytest.raises(TypeError, match=told), kind("http://host"):
+        pass
 
 
 def test_an_unknown_mode_is_refused() -> None:

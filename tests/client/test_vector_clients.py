@@ -427,3 +427,11 @@ def test_who_leaves_while_something_is_owed_is_troubled_by_nothing(
             client.send(add(0, 0), lanes=client.recv().lanes)
     gc.collect()
     assert caplog.records == []
+
+
+def test_an_action_without_its_list_is_refused_before_it_is_sent() -> None:
+    with VectorEnvClient(env=Inline, num_envs=1).sync() as envs:
+        envs.reset()
+        with pytest.raises(TypeError, match="give a list with one for each lane"):
+            envs.step({"n": 1})
+        assert envs.step([{"amount": 1}]).errors == {}

@@ -1,10 +1,7 @@
 """What was written for OpenEnv runs on our server, unmodified, and does what it does on its own."""
 
 import asyncio
-import contextlib
 import json
-import os
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +14,10 @@ from websockets.asyncio.client import connect
 
 from openenv_lite.client import VectorEnvClient
 from openenv_lite.errors import SnapshotsUnsupportedError
+from tests.cli.process import serving
 from tests.interop.exchange import play
 from tests.interop.messages import ROWS
-from tests.interop.processes import ROOT, Driver, Fleet, open_fleet
+from tests.interop.processes import Driver, Fleet, open_fleet
 from tests.interop.rows import LIST, STATE, Request, Row, bare_step, call, post, reset
 from tests.interop.test_messages import reconciled, text_of
 from tests.interop.test_original_clients import SAME
@@ -162,27 +160,6 @@ def adopted(original_python: Path, folders: list[str]) -> Iterator[Fleet]:
         yield fleet
 
 
-@contextlib.contextmanager
-def command_line(python: Path, *arguments: str) -> Iterator[str]:
-    """The URL of `openenv-lite serve`, beside an installed `openenv`."""
-    with subprocess.Popen(
-        [python, "-m", "openenv_lite", "serve", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PORT": "0"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            found = re.search(r"http://\S+", line)
-            assert found is not None, line
-            yield found[0]
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
 def port_of(url: str) -> int:
     return int(url.rpartition(":")[2])
 
@@ -220,15 +197,16 @@ def test_the_template_is_served_from_the_command_line(
     original_python: Path, template: Path, at_home: Fleet
 ) -> None:
     expected = play(row("my_echo"), at_home.ports["my_echo"])
-    with command_line(original_python, str(template)) as url:
-        assert text_of(play(row("my_echo"), port_of(url))) == text_of(expected)
-        assert httpx.get(f"{url}/list_environments").json() == ["my_echo"]
+    with serving(str(template), python=original_python) as server:
+        assert text_of(play(row("my_echo"), port_of(server.url))) == text_of(expected)
+        assert httpx.get(f"{server.url}/list_environments").json() == ["my_echo"]
 
 
 def test_in_production_a_package_has_no_controls(original_python: Path) -> None:
-    with command_line(original_python, str(PACKAGES / "shop_env"), "--mode", "production") as url:
-        assert httpx.post(f"{url}/reset").status_code == 404
-        assert asyncio.run(left_after_buying(url)) == {"result": 4}
+    folder = str(PACKAGES / "shop_env")
+    with serving(folder, "--mode", "production", python=original_python) as server:
+        assert httpx.post(f"{server.url}/reset").status_code == 404
+        assert asyncio.run(left_after_buying(server.url)) == {"result": 4}
 
 
 async def left_after_buying(url: str) -> Any:

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openenv_lite import HTTPEnvServer, ServerMode, create_app
 from openenv_lite.errors import ConfigurationError
+from openenv_lite.server.variables import VARIABLES
 from tests.environments import Awaiting, Inline, Threaded, Toolbox
 from tests.leaks import on_loop
 from tests.peer import Peer
@@ -110,6 +112,11 @@ def test_variables_of_the_process_are_checked_as_well(
     else:
         with pytest.raises(ConfigurationError):
             create_app(Inline)
+
+
+def test_every_variable_is_documented() -> None:
+    documented = {*re.findall(r"`([A-Z_]+)`", str(create_app.__doc__))}
+    assert documented == {*VARIABLES, "OPENENV_MODE"}
 
 
 def test_an_argument_wins_over_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -471,6 +471,17 @@ def test_numbers_without_bounds_are_moderate() -> None:
         assert all(number == 0 or abs(number) > 1e-5 for number in every_number(value))
 
 
+def test_the_end_of_a_pattern_lets_no_newline_follow() -> None:
+    """Pydantic's and JSON Schema's `$` do not, while Python's does."""
+
+    @quickly
+    @given(valid({"type": "string", "pattern": "^(reveal|flag)$"}))
+    def check(value: str) -> None:
+        assert value in ("reveal", "flag")
+
+    check()
+
+
 def test_texts_are_short_and_can_be_sent() -> None:
     for text in drawn_from(valid({"type": "string"})):
         assert len(text.encode()) <= 40

@@ -60,3 +60,19 @@ def test_references_are_filled_in_and_a_type_within_itself_is_anything() -> None
     assert inlined({"properties": {"$ref": {"type": "string"}}}, {}) == {
         "properties": {"$ref": {"type": "string"}}
     }
+
+
+def test_what_doubles_with_each_reference_or_is_too_deep_ends_as_anything() -> None:
+    doubling: dict[str, Any] = {
+        f"d{each}": {"anyOf": [{"$ref": f"#/$defs/d{each + 1}"}] * 2} for each in range(40)
+    }
+    assert hint_of(inlined({"$ref": "#/$defs/d0"}, doubling)).type is Any
+    deep: Any = {"type": "string"}
+    for _ in range(400):
+        deep = {"type": "array", "items": deep}
+    assert hint_of(inlined(deep, {})).type is not None
+
+
+@pytest.mark.parametrize("odd", [{"enum": 5}, {"anyOf": 5}, {"type": [["x"]]}, {"type": {}}])
+def test_what_is_no_json_schema_is_anything(odd: Any) -> None:
+    assert hint_of(inlined(odd, {"d": True})).type is Any

@@ -1,5 +1,6 @@
 """Episodes in lanes: a batch is one message, nobody meets, and nothing is left."""
 
+import gc
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -195,3 +196,12 @@ def test_a_lost_server_is_told_and_its_episodes_are_forgotten() -> None:
         assert played.act({ticket: action})[ticket].text == "HI"
         played.close()
         emptied(server)
+
+
+def test_nothing_is_left_of_lanes_that_were_let_go_of(server: Served) -> None:
+    played = lanes(base_url=server.http)
+    played.begin([{}] * 4)
+    assert server.statistics.active == 4
+    del played
+    gc.collect()
+    emptied(server)

@@ -125,6 +125,15 @@ def test_an_agent_that_calls_nothing_has_finished(server: Served) -> None:
     environment.close()
 
 
+def test_two_calls_of_one_id_both_count(server: Served) -> None:
+    environment = environment_class(server.http)({"secret": 6})
+    environment.reset()
+    seen, reward, *_ = environment.step([guess(3), guess(7)])
+    assert seen == {"tool_outputs": {"1": "It is lower."}}
+    assert reward == -0.2
+    environment.close()
+
+
 @pytest.mark.parametrize(
     ("wrong", "answer"),
     [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from openenv_lite import Action, codec
-from openenv_lite.errors import UnknownToolError
+from openenv_lite.errors import ConfigurationError, UnknownToolError
 from openenv_lite.tools import RESERVED_TOOL_NAMES
 from openenv_lite.trainers import Toolbox
 
@@ -102,3 +102,28 @@ def test_any_title_gives_a_name_that_is_no_control(title: str) -> None:
 )
 def test_names_read_well(title: str, name: str) -> None:
     assert Toolbox.of_action({"title": title}).tools[0].name == name
+
+
+def test_metadata_is_not_the_models_to_write() -> None:
+    action = toolbox(PlaceStone).action("place_stone", {"row": 2, "metadata": {"cheat": True}})
+    assert action == {"row": 2, "color": "black"}
+
+
+def tool_with(schema: Any) -> Any:
+    return {"name": "act", "description": "Act.", "input_schema": schema}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [5, "abc", [1], [{"description": "x"}]]
+    + [[tool_with(each)] for each in (5, {"properties": [1]}, {"required": [[1]]}, {"$defs": 1})],
+)
+def test_tools_that_cannot_be_read_are_refused(listed: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        Toolbox.of_tools(listed)
+
+
+@pytest.mark.parametrize("schema", [{"properties": [1]}, {"properties": {"x": 1}}, {"title": 5}])
+def test_an_action_that_cannot_be_read_is_refused(schema: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        Toolbox.of_action(schema)

@@ -44,9 +44,9 @@ def fault_of(folder: Path, *names: str, limits: Limits = LIMITS) -> Failed:
     return last
 
 
-def told_by(folder: Path, *names: str) -> str:
+def told_by(folder: Path, *names: str, limits: Limits = LIMITS) -> str:
     """What the last of these gates tells, all of which are passed."""
-    verdicts = [*verdicts_of(folder, *names).values()]
+    verdicts = [*verdicts_of(folder, *names, limits=limits).values()]
     assert all(isinstance(verdict, Passed) for verdict in verdicts), verdicts
     assert isinstance(verdicts[-1], Passed)
     return verdicts[-1].told

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,16 @@ def test_a_package_that_is_ready_passes_every_gate_and_nothing_is_left(tmp_path:
         assert re.search(rf"│ {gate.name} +│ passed ", ended.output), gate.name
     assert ended.output.endswith(f"\n{len(PACKAGE_GATES)} passed, 0 failed, 0 skipped\n")
     assert not those_about(folder)
+
+
+@without_laws
+def test_a_line_without_end_is_cut_in_the_table(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    (folder / "server" / "app.py").write_text("raise SystemExit('\\x1b[31m' * 1_000_000)\n")
+    ended = validate(str(folder))
+    assert ended.exit_code == 1
+    assert "… (--json tells all)" in re.sub(r"[\s│]+", " ", ended.output)
+    assert len(ended.output) < 300_000
 
 
 @without_laws
@@ -101,7 +112,7 @@ def test_without_what_reads_yaml_it_says_what_to_install(tmp_path: Path) -> None
     ended = subprocess.run(
         [*COMMAND, "validate", "envs/echo_env"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])},
         capture_output=True,
         text=True,
         timeout=50,
@@ -124,6 +135,7 @@ def test_what_it_has_started_ends_with_it(tmp_path: Path, name: str, code: int) 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_interruptible,
     ) as process:
         wait_for(folder / "begun")
         assert len(those_about(folder)) == 3  # itself, the server, and the rollout
@@ -132,6 +144,11 @@ def test_what_it_has_started_ends_with_it(tmp_path: Path, name: str, code: int) 
     assert (process.returncode, out) == (code, "")
     assert "Traceback" not in err
     assert not those_about(folder)
+
+
+def _interruptible() -> None:
+    """Whoever starts the tests in the background of a shell has all that they start ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(path: Path) -> None:

@@ -199,3 +199,22 @@ def test_a_fault_in_the_block_for_validation_is_told(
 def test_without_an_app_in_the_manifest_it_is_where_openenv_has_it(folder: Path) -> None:
     replace(folder / "openenv.yaml", "app: server.app:app\n", "")
     assert "app server.app:app" in told_by(folder, "manifest")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_a_manifest_that_never_ends_is_not_read(folder: Path) -> None:
+    path = folder / "openenv.yaml"
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert fault_of(folder, "manifest").fault == "openenv.yaml is no file"
+    path.unlink()
+    os.mkfifo(path)
+    assert fault_of(folder, "manifest").fault == "openenv.yaml is no file"
+
+
+def test_mappings_that_swell_when_merged_are_refused(folder: Path) -> None:
+    lines = ["name: maze_env", "m0: &m0 {a: 1}"]
+    for each in range(1, 12):
+        lines.append(f"m{each}: &m{each} {{<<: [{', '.join([f'*m{each - 1}'] * 10)}]}}")
+    (folder / "openenv.yaml").write_text("\n".join(lines))
+    assert "merged grow too large" in fault_of(folder, "manifest").fault

@@ -122,6 +122,14 @@ def test_a_server_that_is_not_there_in_time_is_told(folder: Path) -> None:
     assert fault.fault == "No server after 1 s"
 
 
+def test_what_the_shell_sets_is_not_the_packages(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENABLE_WEB_INTERFACE", "perhaps")
+    monkeypatch.setenv("OPENENV_MAX_SNAPSHOTS", "many")
+    assert told_by(folder, "package_import", "server_start").startswith("healthy at ")
+
+
 def test_a_name_that_differs_from_the_manifests_is_told(folder: Path) -> None:
     replace(folder / APP, 'env_name="maze_env"', 'env_name="labyrinth"')
     fault = fault_of(folder, "server_start", "environment_listed")
@@ -202,11 +210,16 @@ def test_a_control_that_is_left_in_production_is_told(folder: Path) -> None:
 
 def test_a_broken_law_is_told_with_its_counterexample(folder: Path) -> None:
     replace(folder / RULES, "reward=0.0, done", "reward=float('nan'), done")
-    fault = fault_of(folder, "contract_laws", limits=Limits(laws_s=0.5))
+    fault = fault_of(folder, "contract_laws", limits=Limits(laws_s=3.0))
     assert "rewards_are_finite" in fault.fault
-    assert "for want of time: give --budget" in fault.fault
     assert f"`openenv-lite check {folder}` tests the laws alone" in fault.remedy
     assert "env.step({'number': 1})" in fault.details
+
+
+def test_laws_that_no_time_is_left_for_are_counted(folder: Path) -> None:
+    told = told_by(folder, "contract_laws", limits=Limits(laws_s=0.001))
+    assert "0 broken" in told
+    assert "for want of time: give --budget" in told
 
 
 def test_an_environment_whose_calls_do_not_return_is_stopped(folder: Path) -> None:

@@ -272,3 +272,21 @@ def test_a_large_request_is_not_read(pages: Pages) -> None:
     body = b"[" + b" " * 9 * 2**20
     reply = httpx.post(f"{pages.urls['inline']}/web/gradio_api/queue/join", content=body)
     assert reply.status_code == 413
+
+
+def test_no_text_of_a_visitor_keeps_the_server_busy(pages: Pages) -> None:
+    almost_a_picture = f"iVBORw0KGgo{' ' * 200_000}!"
+    with pages.tab("parrot") as tab:
+        tab.call("reset", "")
+        assert tab.call("say", almost_a_picture)[OBSERVATION]["result"] == almost_a_picture
+
+
+def test_what_gradio_fetches_for_somebody_runs_no_script_as_this_server(pages: Pages) -> None:
+    page = httpx.get(pages.urls["inline"] + "/web/")
+    assert "content-security-policy" not in page.headers
+    fetched = httpx.get(pages.urls["inline"] + "/web/gradio_api/info")
+    assert fetched.headers["content-security-policy"] == "sandbox"
+
+
+def test_no_stream_is_open_that_a_stop_would_wait_for(pages: Pages) -> None:
+    assert httpx.get(pages.urls["inline"] + "/web/gradio_api/dev/reload").status_code == 404

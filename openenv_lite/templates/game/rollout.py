@@ -33,7 +33,7 @@ def main() -> None:
     """Play, and print every turn."""
     agent = Agent()
     with GenericEnvClient(base_url=ENV_URL).sync() as env:
-        result = env.reset(seed=0)
+        result = env.reset(seed=7)
         for turn in range(1, MAX_TURNS + 1):
             action = agent.act(result.observation)
             result = env.step(action)

@@ -213,6 +213,11 @@ def _matching(shape: Shape, least: int, most: int) -> Drawn:
             st.from_regex(pattern, alphabet=_PRINTABLE),
         ]
     limit = shape.get("maxLength", math.inf)
+    closed = "$" in pattern.pattern  # which in Python lets a newline follow, in JSON Schema nothing
     return st.one_of(options).filter(
-        lambda text: least <= len(text) <= limit and pattern.search(text) is not None
+        lambda text: (
+            least <= len(text) <= limit
+            and pattern.search(text) is not None
+            and not (closed and text.endswith("\n"))
+        )
     )

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from openenv_lite import create_app
+from openenv_lite import MCPEnvironment, create_app
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.loading import Plan
 from tests.environments import Awaiting, Inline, Threaded, Toolbox
@@ -59,6 +59,16 @@ def bare(*args: Any, **kwargs: Any) -> gr.Blocks:
     return blocks
 
 
+class Parrot(MCPEnvironment):
+    """Says what it is told."""
+
+    def __init__(self) -> None:
+        @self.tool
+        def say(text: str) -> str:
+            """Say it."""
+            return text
+
+
 def wrong() -> Any:
     """Tells what is said of a builder that builds nothing."""
     try:
@@ -93,6 +103,7 @@ if __name__ == "__main__":
             "threaded": page(Threaded),
             "awaiting": page(Awaiting),
             "tools": page(Toolbox),
+            "parrot": page(Parrot),
             "bare": page(Inline, gradio_builder=bare, custom_tab_primary=True),
             "closed": page(Inline, mcp_token="a" * 16, control_token="b" * 16),
             "idle": page(Inline, idle_timeout_s=0.5),
