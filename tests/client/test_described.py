@@ -13,6 +13,7 @@ from openenv_lite.client.vector_plan import Place, VectorOptions, VectorPlan
 from openenv_lite.errors import ConfigurationError, ConnectionFailedError
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+PACKED = gzip.compress(b" " * 50_000_000)
 CHUNK = b"10000\r\n" + b" " * 65536 + b"\r\n"
 
 
@@ -30,9 +31,8 @@ def slow(connection: socket.socket) -> None:
 
 
 def packed(connection: socket.socket) -> None:
-    body = gzip.compress(b" " * 50_000_000)
-    told = b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(body)
-    connection.sendall(HEAD + told + body)
+    told = b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(PACKED)
+    connection.sendall(HEAD + told + PACKED)
 
 
 @contextlib.contextmanager

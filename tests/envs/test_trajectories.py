@@ -34,7 +34,7 @@ def directly(
     original: gym.Env[Any, Any], schema: dict[str, Any], seed: int, convert: Convert
 ) -> Episode:
     """One episode in Gymnasium alone."""
-    sampler, rng, episode = Sampler(schema), random.Random(seed), Episode(seed)
+    sampler, rng, episode = Sampler(schema), random.Random(f"policy {seed}"), Episode(seed)
     observation, _ = original.reset(seed=seed)
     episode.observations.append(plain(observation))
     while not (episode.done or len(episode.actions) == 300):
