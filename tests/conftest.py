@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from openenv_lite.server import connection
 from tests.environments import Awaiting, Inline, Secretive, Threaded, Toolbox
 from tests.spreading import ByFolder, stands_alone
 from tests.venvs import OPENENV, TRL, VENVS, Venv, begin, end_unfinished, interpreter
@@ -72,12 +71,6 @@ def openenv_python() -> Path:
 @pytest.fixture(scope="session")
 def trl_python() -> Path:
     return _python(TRL)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _patience() -> None:
-    """Servers look at once whether a peer is still there, where they would give a call 50 ms."""
-    connection.PATIENCE_S = 0.0
 
 
 @pytest.fixture

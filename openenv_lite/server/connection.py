@@ -12,9 +12,6 @@ __all__ = ["Connection", "Disconnected", "ReadAhead"]
 MOST_UNANSWERED = 64
 """Messages a peer may send ahead of their replies."""
 
-PATIENCE_S = 0.05
-"""What a call may take before anybody looks whether its peer is still there."""
-
 TURNS = 16
 """Turns of the event loop that a serving task has to read what is there."""
 
@@ -68,13 +65,11 @@ class Connection:
 
 
 class ReadAhead(Connection):
-    """A WebSocket that is listened to while a long call is served, so that a vanished peer ends it.
+    """A WebSocket that is listened to while a reply is being made, so that a vanished peer ends it.
 
-    Create it in the task that serves the connection. From the first call on that takes longer than
-    `PATIENCE_S`, that task is cancelled when the peer leaves, and `end` tells why; where the
-    connection broke, only after the grace time, so that the step under way may finish and its
-    session be resumed. Until then, and for most environments always, `receive` costs no more than
-    that of a `Connection`.
+    Create it in the task that serves the connection. When the peer leaves, that task is cancelled
+    and `end` tells why; where the connection broke, only after the grace time, so that the step
+    under way may finish and its session be resumed.
 
     Args:
         connection: The WebSocket.
@@ -95,27 +90,10 @@ class ReadAhead(Connection):
         self._waiting = False
         self._messages: asyncio.Queue[Message] = asyncio.Queue(MOST_UNANSWERED)
         self._server = asyncio.current_task()
-        self._reader: asyncio.Task[None] | None = None
-        self._patience: asyncio.TimerHandle | None = None
-
-    async def _next(self) -> Message:
-        """The next message; what is made of it is given `PATIENCE_S`."""
-        if self._patience is not None:
-            self._patience.cancel()
-        if self._reader is not None:
-            return await self._read_before()
-        message = await self._wire()
-        if message["type"] == "websocket.disconnect":
-            self.end = Disconnected(message)
-            raise self.end
-        self._patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._read_ahead)
-        return message
-
-    def _read_ahead(self) -> None:
         self._reader = asyncio.create_task(self._read())
 
-    async def _read_before(self) -> Message:
-        """The next of the messages that are read ahead."""
+    async def _next(self) -> Message:
+        """The next message, those read ahead first."""
         if self._messages.empty() and self.end is not None:
             raise self.end
         self._waiting = True
@@ -160,6 +138,4 @@ class ReadAhead(Connection):
 
     def release(self) -> None:
         """Stop reading."""
-        for each in (self._patience, self._reader):
-            if each is not None:
-                each.cancel()
+        self._reader.cancel()

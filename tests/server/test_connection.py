@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from openenv_lite.server import connection
 from openenv_lite.server.connection import Connection, Disconnected, ReadAhead
 from tests.leaks import on_loop
 from tests.manual_clock import ManualClock
@@ -74,17 +73,17 @@ async def serve(
     wire: Wire, clock: ManualClock, work: asyncio.Event, on_loss: Callable[[], None] = nothing
 ) -> str:
     """What a served connection comes to: one frame, and work on it."""
-    ahead = ReadAhead(wire.connection(), clock, 30, on_loss)
+    connection = ReadAhead(wire.connection(), clock, 30, on_loss)
     try:
-        await ahead.receive()
+        await connection.receive()
         await work.wait()
-        await ahead.receive()
+        await connection.receive()
     except asyncio.CancelledError:
-        return f"cancelled, lost {ahead.end and ahead.end.lost}"
+        return f"cancelled, lost {connection.end and connection.end.lost}"
     except Disconnected as end:
         return f"ended, lost {end.lost}"
     finally:
-        ahead.release()
+        connection.release()
     return "went on"
 
 
@@ -95,35 +94,6 @@ async def test_a_clean_leave_ends_the_work_at_once() -> None:
     await asyncio.sleep(0.01)
     wire.end(1000)
     assert await serving == "cancelled, lost False"
-
-
-@on_loop
-async def test_while_it_has_patience_it_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE_S", 60)
-    for code, end in ((1000, "ended, lost False"), (1006, "ended, lost True")):
-        wire, work = Wire(["a"]), asyncio.Event()
-        serving = asyncio.create_task(serve(wire, ManualClock(), work))
-        await asyncio.sleep(0.01)
-        wire.end(code)
-        await asyncio.sleep(0.01)
-        assert not serving.done()
-        work.set()
-        assert await serving == end
-
-
-@on_loop
-async def test_what_it_hears_once_it_listens_comes_in_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    heard = []
-    ahead = ReadAhead(Wire("abcd").connection(), ManualClock(), 30, nothing)
-    for patience_s in (60, 0, 60):  # the second call is the long one
-        monkeypatch.setattr(connection, "PATIENCE_S", patience_s)
-        heard.append((await ahead.receive())["text"])
-        await asyncio.sleep(0.01 if not patience_s else 0)
-    heard.append((await ahead.receive())["text"])
-    ahead.release()
-    assert heard == [*"abcd"]
 
 
 @on_loop
