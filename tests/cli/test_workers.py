@@ -159,6 +159,7 @@ def test_an_id_that_names_no_worker_is_unknown(lake: Serving, forged: str) -> No
 
 def test_a_worker_judges_a_request_as_if_it_had_come_to_it(lake: Serving) -> None:
     with socket_of(lake) as mine:
+        ask(mine, "reset")  # the id is told before there is an environment
         named = {"session_id": id_of(mine)}
         for headers in ({"Host": "rebound.example"}, {"Origin": "http://evil.example"}):
             url, statuses = f"{lake.url}/reset", set()
