@@ -22,7 +22,13 @@ from openenv_lite.errors import (
 from openenv_lite.executor import Executor, LoopExecutor, ThreadExecutor
 from openenv_lite.originals import adopted
 from openenv_lite.protocol import Event
-from openenv_lite.signature import Signature, is_async, parameter_type, return_type
+from openenv_lite.signature import (
+    Signature,
+    call_signature,
+    is_async,
+    parameter_type,
+    return_type,
+)
 from openenv_lite.snapshots import Binding
 from openenv_lite.types import (
     Action,
@@ -212,14 +218,8 @@ def _no_arguments() -> None:
 
 def _check_constructor(kind: Any) -> None:
     """Refuse now what would fail in every session."""
-    if kind.__init__ is object.__init__:
-        return
     try:
-        signature = inspect.signature(kind.__init__)
-    except ValueError:  # it is written in C and does not tell
-        return
-    try:
-        signature.bind(None)
+        call_signature(kind).bind()
     except TypeError as error:
         raise ConfigurationError(
             f"{kind.__name__} cannot be built without arguments ({error}): pass "

@@ -20,7 +20,7 @@ from openenv_lite.environment import Environment
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.originals import is_original
 from openenv_lite.server import HTTPEnvServer, create_app
-from openenv_lite.signature import is_async, return_type
+from openenv_lite.signature import call_signature, is_async, return_type
 from openenv_lite.types import ServerMode
 from openenv_lite.unmodified import our_server_in_place
 
@@ -171,22 +171,12 @@ def _call_factory(factory: Callable[..., Any], arguments: dict[str, Any]) -> Any
 
 def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
     """Refuse now what would fail in every session."""
-    signature = _signature(function)
+    signature = call_signature(function)
     try:
         signature.bind(**arguments)
     except TypeError as error:
         told = "--env does not fit" if arguments else "Give --env KEY=VALUE for"
         raise ConfigurationError(f"{told} {function.__name__}{signature}: {error}") from None
-
-
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    """What a call takes; of a class its constructor, which `Environment.__new__` hides."""
-    if not inspect.isclass(function):
-        return inspect.signature(function)
-    if function.__init__ is object.__init__:
-        return inspect.Signature()
-    parameters = inspect.signature(function.__init__).parameters
-    return inspect.Signature(list(parameters.values())[1:])
 
 
 def _find(target: str, with_arguments: bool) -> Any:

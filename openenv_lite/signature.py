@@ -21,7 +21,14 @@ from typing import (
 from openenv_lite import codec
 from openenv_lite.errors import ConfigurationError, InvalidArgumentsError, InvalidMessageError
 
-__all__ = ["Signature", "argument_descriptions", "is_async", "parameter_type", "return_type"]
+__all__ = [
+    "Signature",
+    "argument_descriptions",
+    "call_signature",
+    "is_async",
+    "parameter_type",
+    "return_type",
+]
 
 MOST_NAMED = 10
 """Unexpected arguments that a refusal lists."""
@@ -135,6 +142,23 @@ def is_async(function: Any) -> bool:
     unwrapped = inspect.unwrap(function)
     as_object = getattr(unwrapped, "__call__", None)  # noqa: B004  asked for, not tested
     return any(map(inspect.iscoroutinefunction, (unwrapped, as_object)))
+
+
+def call_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """What a call takes; of a class its constructor, which `Environment.__new__` hides."""
+    if not inspect.isclass(function):
+        return inspect.signature(function)
+    if function.__init__ is object.__init__:
+        return inspect.Signature()
+    try:
+        parameters = [*inspect.signature(function.__init__).parameters.values()]
+    except ValueError:  # it is written in C and does not tell
+        return inspect.signature(_anything)
+    return inspect.Signature(parameters[1:])
+
+
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """Takes whatever it is given."""
 
 
 def return_type(function: Callable[..., Any]) -> Any:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openenv_lite.environment import Environment
 from openenv_lite.errors import InvalidArgumentsError
-from openenv_lite.signature import Signature, is_async, return_type
+from openenv_lite.signature import Signature, call_signature, is_async, return_type
 from tests.test_codec import JSON
 
 
@@ -227,3 +228,20 @@ def test_async_is_seen_through_decorators_that_keep_what_they_wrap() -> None:
     assert is_async(wrapper)
     assert not is_async(takes)
     assert return_type(takes) is str
+
+
+class Sized(Environment[Any, Any, Any]):
+    def __init__(self, size: int, *, seed: int = 0) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (takes_all, "(a: int, **rest: Any) -> dict[str, typing.Any]"),
+        (Sized, "(size: int, *, seed: int = 0)"),
+        (Environment, "()"),
+        (dict, "(*args, **kwargs)"),
+    ],
+)
+def test_a_call_takes_what_the_function_or_the_constructor_takes(function: Any, told: str) -> None:
+    assert str(call_signature(function)) == told

@@ -32,16 +32,9 @@ class Origin(NamedTuple):
             ConnectionFailedError: There is no such server.
             ConfigurationError: A tool is named like a control.
         """
-        with Episodes(place.base_url, app=place.app, env=place.env, **connection) as episodes:
+        with Episodes(**place._asdict(), **connection) as episodes:
             return cls(place, connection, episodes.toolbox)
 
     def episodes(self) -> Episodes:
         """A session of its own, which connects on the first call."""
-        place = self.place
-        return Episodes(
-            place.base_url,
-            app=place.app,
-            env=place.env,
-            toolbox=self.toolbox,
-            **self.connection,
-        )
+        return Episodes(**self.place._asdict(), toolbox=self.toolbox, **self.connection)
