@@ -91,6 +91,7 @@ class WorkerApp:
             answer = self._plead if first["type"] == PLEA else self._serve
             with contextlib.suppress(OSError):  # it has gone
                 await line.send(await answer(first, line))
+                await line.until_hung_up()
         finally:
             line.close()
 

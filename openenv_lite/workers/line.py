@@ -55,6 +55,16 @@ class Line:
         self._awaited = None
         return _decode(body)
 
+    async def until_hung_up(self) -> None:
+        """Wait for the other side to hang up, whatever it still says.
+
+        To hang up first, with something unread, would take back the answer: the system tells the
+        other side of the loss before it has read what came.
+        """
+        await asyncio.sleep(0)  # whoever was reading has been called off, and lets go now
+        while await self.receive() is not None:
+            pass
+
     def close(self) -> None:
         """Hang up."""
         self._writer.close()

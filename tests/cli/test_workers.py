@@ -167,7 +167,9 @@ def test_a_worker_judges_a_request_as_if_it_had_come_to_it(lake: Serving) -> Non
                 statuses.add(httpx.post(url, params=named, headers=headers).status_code)
             assert statuses in ({421}, {403})
         big = b"x" * (9 * 2**20)
-        replies = [httpx.post(f"{lake.url}/reset", params=named, content=big) for _ in range(4)]
+        replies = [
+            httpx.post(f"{lake.url}/reset", params=named, content=big) for _ in range(ENOUGH)
+        ]
         assert {each.status_code for each in replies} == {413}
 
 
