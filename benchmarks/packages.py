@@ -12,7 +12,7 @@ from benchmarks.drives.exchange import Sample
 from benchmarks.figures import Bench, absent, measure, rates, ratio
 from benchmarks.machine import has, original_python
 from benchmarks.processes import Load, Running, Server, awake, loading, serving
-from benchmarks.servers import INLINE, USUAL, original, own_servers
+from benchmarks.servers import USUAL, original, served
 
 __all__ = ["CHANGES", "run_packages"]
 
@@ -76,7 +76,7 @@ def _plain_pairs(stack: contextlib.ExitStack, python: str) -> Pairs:
     plain = start(serving(_ours(python, "plain_app")))
     quick = start(serving(_ours(python, "plain_app", "--no-blocking")))
     client = functools.partial(loading, "benchmarks.drives.client")
-    ported = start(serving(own_servers()[INLINE]))
+    ported = start(serving(served("benchmarks.apps.ours:Inline")))
     original_client = start(client("openenv.core", "sync", python=python))
     ours = start(client("openenv_lite.client", "sync"))
     lanes = start(loading("benchmarks.drives.lanes", MSGPACK, str(LANES), "async"))

@@ -12,7 +12,7 @@ from benchmarks.drives.exchange import Sample
 from benchmarks.figures import Bench, Ratio, absent, latencies, measure, rates, ratio, tail
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, original_python
 from benchmarks.processes import Load, Running, awake, loading, serving
-from benchmarks.servers import BARE, INLINE, THEIRS, USUAL, original_servers, own_servers
+from benchmarks.servers import BARE, THEIRS, USUAL, original_servers, own_servers, served
 
 __all__ = ["run_single"]
 
@@ -82,8 +82,8 @@ def _name(server: str, manner: str) -> str:
 
 
 def _own_pairs(stack: contextlib.ExitStack) -> Pairs:
-    servers = own_servers()
-    ours, bare = (stack.enter_context(serving(servers[name])) for name in (INLINE, BARE))
+    ours = stack.enter_context(serving(served("benchmarks.apps.ours:Inline")))
+    bare = stack.enter_context(serving(own_servers()[BARE]))
     client = functools.partial(loading, "benchmarks.drives.client", "openenv_lite.client")
     pairs = {
         f"our {manner} client": (stack.enter_context(client(manner)), ours) for manner in MANNERS

@@ -1,7 +1,6 @@
 """Our frames against those of `websockets`: the same bytes must mean the same to both."""
 
 import dataclasses
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -16,8 +15,8 @@ from websockets.uri import parse_uri
 from openenv_lite.client.frame_stream import FrameStream
 from openenv_lite.client.frames import Frames, masked
 from openenv_lite.client.transport import SUBPROTOCOL_HEADER
+from tests.frame_streams import LIMIT, any_stream, frame, pieces
 
-LIMIT = 300
 ADDRESS = parse_uri("ws://host/ws")
 
 
@@ -48,16 +47,16 @@ def theirs(chunks: list[bytes]) -> Meaning:
     events = [each for each in protocol.events_received() if isinstance(each, Frame)]
     messages: list[bytes] = []
     parts: list[bytes] = []
-    for frame in events:
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            parts.append(bytes(frame.data))
-            if frame.fin:
+    for each in events:
+        if each.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            parts.append(bytes(each.data))
+            if each.fin:
                 messages.append(b"".join(parts))
                 parts = []
     closing = protocol.close_rcvd or protocol.close_sent
     return Meaning(
         messages,
-        sum(frame.opcode is Opcode.PONG for frame in events),
+        sum(each.opcode is Opcode.PONG for each in events),
         protocol.state is OPEN,
         closing.code if closing else None,
         seen_by_server(b"".join(protocol.data_to_send())),
@@ -76,70 +75,15 @@ def seen_by_server(sent: bytes) -> list[tuple[Opcode, bytes]]:
     ]
 
 
-def frame_bytes(frame: Frame) -> bytes:
-    return frame.serialize(mask=False)
+PARTS = [
+    frame(Opcode.CONT if place else Opcode.TEXT, b"x" * 110, is_final=False) for place in range(3)
+]
 
 
-WHOLE = st.builds(Frame, st.sampled_from([Opcode.TEXT, Opcode.BINARY]), st.binary(max_size=200))
-CONTROL = st.builds(Frame, st.sampled_from([Opcode.PING, Opcode.PONG]), st.binary(max_size=125))
-CLOSE = st.builds(
-    lambda code, reason: Frame(Opcode.CLOSE, code.to_bytes(2, "big") + reason),
-    st.sampled_from([1000, 1001, 1005, 1011, 2999, 4000]),
-    st.sampled_from([b"", b"done", b"\xff"]),
-)
-ODD = st.builds(
-    Frame,
-    st.sampled_from(Opcode),
-    st.binary(max_size=140) | st.binary(min_size=LIMIT - 5, max_size=LIMIT + 5),
-    fin=st.booleans(),
-)
-RAW = st.binary(max_size=12)
-
-
-@st.composite
-def fragmented(draw: Any) -> bytes:
-    """A message in parts, with control frames between them."""
-    parts = draw(st.lists(st.binary(max_size=110), min_size=1, max_size=4))
-    first = draw(st.sampled_from([Opcode.TEXT, Opcode.BINARY]))
-    frames = b""
-    for place, part in enumerate(parts):
-        kind = Opcode.CONT if place else first
-        frames += frame_bytes(Frame(kind, part, fin=place == len(parts) - 1))
-        frames += b"".join(map(frame_bytes, draw(st.lists(CONTROL, max_size=1))))
-    return frames
-
-
-ANY_STREAM = st.lists(
-    st.one_of(
-        WHOLE.map(frame_bytes),
-        CONTROL.map(frame_bytes),
-        CLOSE.map(frame_bytes),
-        ODD.map(lambda frame: bytes([frame.fin << 7 | frame.opcode]) + odd_rest(frame)),
-        fragmented(),
-        RAW,
-    ),
-    max_size=6,
-).map(b"".join)
-
-
-def odd_rest(frame: Frame) -> bytes:
-    """Length and payload, without what `serialize` refuses to make."""
-    if len(frame.data) < 126:
-        return bytes([len(frame.data)]) + bytes(frame.data)
-    return bytes([126]) + len(frame.data).to_bytes(2, "big") + bytes(frame.data)
-
-
-PARTS = [Frame(Opcode.CONT if place else Opcode.TEXT, b"x" * 110, fin=False) for place in range(3)]
-
-
-@example(b"".join(map(frame_bytes, PARTS)), [])
-@given(ANY_STREAM, st.lists(st.integers(1, 40), max_size=30))
+@example(b"".join(PARTS), [])
+@given(any_stream(), st.lists(st.integers(1, 40), max_size=30))
 def test_any_bytes_in_any_pieces_mean_the_same_to_both(stream: bytes, sizes: list[int]) -> None:
-    chunks, left = [], stream
-    for size in sizes:
-        chunks.append(left[:size])
-        left = left[size:]
-    chunks = [chunk for chunk in [*chunks, left] if chunk]
+    chunks = pieces(stream, sizes)
     assert ours(chunks) == theirs(chunks)
 
 
@@ -153,7 +97,7 @@ def test_every_way_to_write_a_length(length: int) -> None:
     payload = bytes(range(256)) * (length // 256) + b"x" * (length % 256)
     assert seen_by_server(masked(Opcode.BINARY, payload)) == [(Opcode.BINARY, payload)]
     frames = Frames(max_bytes=length)
-    frames.feed(frame_bytes(Frame(Opcode.BINARY, payload)))
+    frames.feed(frame(Opcode.BINARY, payload))
     assert [*frames.messages] == [payload]
 
 
@@ -185,7 +129,7 @@ def shake_hands(stream: FrameStream, pieces: int, *after: bytes) -> None:
 @pytest.mark.parametrize("pieces", [1, 3, 1000])
 def test_frames_may_come_with_the_handshake(pieces: int) -> None:
     stream = FrameStream(ADDRESS, LIMIT, "b")
-    shake_hands(stream, pieces, frame_bytes(Frame(Opcode.TEXT, b"hello")))
+    shake_hands(stream, pieces, frame(Opcode.TEXT, b"hello"))
     headers = stream.answer()
     assert headers is not None
     assert headers[SUBPROTOCOL_HEADER] == "b"

@@ -10,6 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from openenv_lite.server.uvicorn_socket import StraightWebSocket
+
 __all__ = ["Served", "serving"]
 
 
@@ -23,7 +25,7 @@ class Served:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self._listener.getsockname()[1]
-        settings = {"ws": "websockets-sansio", "ws_max_size": 64 * 2**20, "log_config": None}
+        settings = {"ws": StraightWebSocket, "ws_max_size": 64 * 2**20, "log_config": None}
         self.uvicorn = uvicorn.Server(uvicorn.Config(app, **{**settings, **options}))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
