@@ -8,11 +8,11 @@ import asyncio
 import collections
 import contextvars
 import logging
-import queue
+import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, NoReturn, Protocol
 
 import msgspec
@@ -20,7 +20,14 @@ import msgspec
 from openenv_lite.context import InputRequired
 from openenv_lite.errors import ConfigurationError, SessionClosedError
 
-__all__ = ["SLOW_CALL_S", "STACK_BYTES", "Executor", "LoopExecutor", "ThreadExecutor"]
+__all__ = [
+    "QUICK_CALL_S",
+    "SLOW_CALL_S",
+    "STACK_BYTES",
+    "Executor",
+    "LoopExecutor",
+    "ThreadExecutor",
+]
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +35,9 @@ AsyncFunction = Callable[[], Coroutine[Any, Any, Any]]
 
 SLOW_CALL_S = 0.05
 """An inline call that holds the event loop for longer than this is reported, once a session."""
+
+QUICK_CALL_S = 0.0005
+"""What a call on a thread may compute to be called quick; waiting does not count."""
 
 STACK_BYTES = 4 * 1024 * 1024
 """A thread's share of the address space; memory is taken only as far as it is touched. Thousands
@@ -103,7 +113,7 @@ class ThreadExecutor:
         self._is_ended = False
         self._loop = asyncio.get_running_loop()
         self._landing = _landing_on(self._loop)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._inbox = _Inbox()
         self._job: _Job | None = None
         self._ended = self._loop.create_future()
         # A daemon, so that a call that never returns cannot keep the process from exiting.
@@ -115,7 +125,7 @@ class ThreadExecutor:
         if self._is_ended:
             raise SessionClosedError("The session is closed")
         outcome = self._loop.create_future()
-        self._jobs.put(_Job(outcome, contextvars.copy_context(), function, args, kwargs))
+        self._inbox.put(_Job(outcome, contextvars.copy_context(), function, args, kwargs))
         value, error = await outcome
         if error is None:
             return value
@@ -140,10 +150,10 @@ class ThreadExecutor:
     def abandon(self) -> None:
         """Let the thread end after the calls asked before."""
         self._is_ended = True
-        self._jobs.put(None)
+        self._inbox.put(None)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._inbox.get()) is not None:
             self._job = job
             if not self._landing.bring(job.outcome, job.perform()):
                 return
@@ -165,6 +175,55 @@ class _Job(msgspec.Struct, eq=False):
             return self.variables.run(self.function, *self.args, **self.kwargs), None
         except BaseException as error:  # noqa: BLE001  it crosses the thread and is raised there
             return None, error
+
+
+class _Inbox:
+    """Where the thread of a session waits for what the loop puts there.
+
+    After a call that computed little it waits at a bell, which the loop rings with the interpreter
+    let go, so that the thread has it at once. After one that computed long it waits at a lock:
+    among threads that compute, a loop that lets go would wait for its own turn.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: collections.deque[_Job | None] = collections.deque()
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._bell = _bell()
+        self._is_at_bell = False
+        self._computed_s = 0.0
+
+    def put(self, job: _Job | None) -> None:
+        """Leave a job; for the loop alone."""
+        self._jobs.append(job)
+        if self._is_at_bell:
+            os.eventfd_write(self._bell, 1)
+        elif self._lock.locked():
+            self._lock.release()
+
+    def get(self) -> _Job | None:
+        """The next job; for the thread alone, which first says where it waits, and then looks."""
+        computed_s = thread_time()
+        is_quick = computed_s - self._computed_s < QUICK_CALL_S
+        self._is_at_bell, self._computed_s = is_quick and self._bell >= 0, computed_s
+        while not self._jobs:
+            if self._is_at_bell:
+                os.eventfd_read(self._bell)
+            else:
+                self._lock.acquire()
+        return self._jobs.popleft()
+
+    def __del__(self) -> None:
+        if self._bell >= 0:
+            os.close(self._bell)
+
+
+def _bell() -> int:
+    """A descriptor to wait at; negative where there is none to be had."""
+    try:
+        return os.eventfd(0)
+    except (AttributeError, OSError):  # not Linux, or too many are open
+        return -1
 
 
 class _Landing:

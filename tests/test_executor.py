@@ -1,8 +1,12 @@
 import asyncio
+import errno
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import strategies as st
 
 from openenv_lite.errors import ConfigurationError
 from openenv_lite.executor import (
+    QUICK_CALL_S,
     SLOW_CALL_S,
     STACK_BYTES,
     Executor,
@@ -138,6 +143,53 @@ def test_every_outcome_reaches_its_own_caller_and_every_thread_keeps_its_order(
         assert numbers == [n for n, (at, _) in enumerate(calls) if at == place]
         patient = [n for n in numbers if calls[n][1] != "forsake"]
         assert [n for n in told[place] if n >= 0] == patient
+
+
+def refused() -> NoReturn:
+    """In the place of what makes a descriptor."""
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.parametrize("has_bell", [True, False])
+@given(st.lists(st.booleans(), min_size=1, max_size=20), st.integers(1, 20))
+def test_calls_long_and_short_all_run_and_keep_their_order(
+    has_bell: bool, are_long: list[bool], at_once: int
+) -> None:
+    ran = list[int]()
+
+    def work(number: int, is_long: bool) -> None:
+        end = time.thread_time() + 2 * QUICK_CALL_S * is_long
+        while time.thread_time() < end:
+            pass
+        ran.append(number)
+
+    async def story() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            if not has_bell:
+                patch.setattr(os, "eventfd", lambda _: refused(), raising=False)
+            executor = ThreadExecutor("Chess")
+        calls = [executor.run(work, *each) for each in enumerate(are_long)]
+        for start in range(0, len(calls), at_once):
+            await asyncio.gather(*calls[start : start + at_once])
+        await executor.close()
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+    assert ran == [*range(len(are_long))]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are counted in Linux's /proc")
+@on_loop
+async def test_a_thread_that_ended_leaves_no_descriptor() -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = descriptors()
+    executors = [ThreadExecutor("Chess") for _ in range(10)]
+    await asyncio.gather(*(each.run(int) for each in executors))
+    assert descriptors() == before + 10
+    await asyncio.gather(*(each.close() for each in executors))
+    executors.clear()
+    await until(lambda: descriptors() == before)
 
 
 @on_loop
