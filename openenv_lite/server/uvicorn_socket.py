@@ -1,7 +1,7 @@
 """uvicorn's WebSocket protocol with a straight way for what is usual: a message in one frame.
 
 Behind uvicorn, `websockets` parses frames by a chain of generators, and uvicorn itself stops and
-resumes reading around each message: a fifth of what a step costs the server. All that is unusual,
+resumes reading around each message: a sixth of what a step costs the server. All that is unusual,
 from a ping to a protocol error, still goes to them frame by frame, so that they alone judge it.
 """
 
