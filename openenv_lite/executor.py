@@ -116,6 +116,7 @@ class ThreadExecutor:
         self._inbox = _Inbox()
         self._job: _Job | None = None
         self._ended = self._loop.create_future()
+        self._ended.add_done_callback(self._inbox.close)
         # A daemon, so that a call that never returns cannot keep the process from exiting.
         self._thread = threading.Thread(target=self._work, name=f"openenv-{name}", daemon=True)
         _start(self._thread)
@@ -213,9 +214,14 @@ class _Inbox:
                 self._lock.acquire()
         return self._jobs.popleft()
 
-    def __del__(self) -> None:
-        if self._bell >= 0:
-            os.close(self._bell)
+    def close(self, _: object = None) -> None:
+        """Give the descriptor back; for the loop, which alone rings, once the thread has ended."""
+        self._is_at_bell = False
+        bell, self._bell = self._bell, -1
+        if bell >= 0:
+            os.close(bell)
+
+    __del__ = close  # where the loop went before the thread did
 
 
 def _bell() -> int:

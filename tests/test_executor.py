@@ -188,8 +188,9 @@ async def test_a_thread_that_ended_leaves_no_descriptor() -> None:
     await asyncio.gather(*(each.run(int) for each in executors))
     assert descriptors() == before + 10
     await asyncio.gather(*(each.close() for each in executors))
-    executors.clear()
     await until(lambda: descriptors() == before)
+    executors[0].abandon()
+    assert descriptors() == before
 
 
 @on_loop
