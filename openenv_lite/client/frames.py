@@ -6,41 +6,37 @@ the same of any bytes.
 """
 
 import os
-import struct
 from collections import deque
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
-from websockets.frames import Close, CloseCode, Opcode
+from websockets.frames import Close, CloseCode
 from websockets.frames import apply_mask as _mask  # type: ignore[attr-defined]
+
+from openenv_lite.frames import (
+    CLOSE,
+    CONTINUATION,
+    FINAL,
+    KIND,
+    KINDS,
+    MASKED,
+    MOST_SHORT,
+    PING,
+    PONG,
+    SIZES,
+    WHOLE,
+    head_of,
+)
 
 __all__ = ["Frames", "masked"]
 
-_FINAL = 0x80
 _RESERVED = 0x70
-_KIND = 0x0F
-_MASKED = 0x80
-_MOST_SHORT = 125
-_SIZES = {126: 2, 127: 8}
-"""Of the length that follows, by what stands in its place."""
-_short, _long = struct.Struct("!BBH"), struct.Struct("!BBQ")
-
-_KINDS = {int(kind) for kind in Opcode}
-_CONTROLS = {int(kind) for kind in (Opcode.CLOSE, Opcode.PING, Opcode.PONG)}
-_CONTINUATION, _CLOSE, _PING, _PONG = map(int, (Opcode.CONT, *sorted(_CONTROLS)))
-_WHOLE = {_FINAL | Opcode.TEXT, _FINAL | Opcode.BINARY}
-"""First bytes of messages in one frame, as nearly all are."""
+_CONTROLS = CLOSE, PING, PONG
 
 
 def masked(kind: int, payload: bytes) -> bytes:
     """A frame as a client sends it: a whole message, masked."""
-    length, mask = len(payload), os.urandom(4)
-    if length <= _MOST_SHORT:
-        head = bytes((_FINAL | kind, _MASKED | length))
-    elif length < 1 << 16:
-        head = _short.pack(_FINAL | kind, _MASKED | 126, length)
-    else:
-        head = _long.pack(_FINAL | kind, _MASKED | 127, length)
-    return head + mask + _mask(payload, mask)
+    mask = os.urandom(4)
+    return head_of(kind, len(payload), MASKED) + mask + _mask(payload, mask)
 
 
 class Frames:
@@ -75,7 +71,7 @@ class Frames:
         """Send a close frame, if the connection is open."""
         if self.open:
             closing = Close(code, reason)
-            self.send(_CLOSE, closing.serialize())
+            self.send(CLOSE, closing.serialize())
             self.closing = self.closing or closing
             self.open = False
 
@@ -105,12 +101,12 @@ class Frames:
         if len(unread) < 2:
             return False
         head, length, start = unread[0], unread[1], 2
-        if head & _KIND not in _KINDS:
+        if head & KIND not in KINDS:
             raise ProtocolError("invalid opcode")
-        if length & _MASKED:
+        if length & MASKED:
             raise ProtocolError("incorrect masking")
-        if length > _MOST_SHORT:
-            start += _SIZES[length]
+        if length > MOST_SHORT:
+            start += SIZES[length]
             if len(unread) < start:
                 return False
             length = int.from_bytes(unread[2:start], "big")
@@ -119,7 +115,7 @@ class Frames:
             return False
         payload = bytes(memoryview(unread)[start : start + length])
         del unread[: start + length]
-        if head in _WHOLE and self._parts is None:
+        if head in WHOLE and self._parts is None:
             self.messages.append(payload)
         else:
             self._sort(head, payload)
@@ -134,7 +130,7 @@ class Frames:
 
     def _sort(self, head: int, payload: bytes) -> None:
         """A frame that is no message by itself."""
-        kind, is_final = head & _KIND, bool(head & _FINAL)
+        kind, is_final = head & KIND, bool(head & FINAL)
         if head & _RESERVED:
             raise ProtocolError("reserved bits must be 0")
         if kind in _CONTROLS:
@@ -143,13 +139,13 @@ class Frames:
             self._gather(kind, is_final, payload)
 
     def _obey(self, kind: int, is_final: bool, payload: bytes) -> None:
-        if len(payload) > _MOST_SHORT:
+        if len(payload) > MOST_SHORT:
             raise ProtocolError("control frame too long")
         if not is_final:
             raise ProtocolError("fragmented control frame")
-        if kind == _PING:
-            self.send(_PONG, payload)
-        elif kind == _PONG:
+        if kind == PING:
+            self.send(PONG, payload)
+        elif kind == PONG:
             self.pongs += 1
         else:
             self._say_goodbye(payload)
@@ -158,12 +154,12 @@ class Frames:
         self.closing = Close.parse(payload)
         if self._parts is not None:
             raise ProtocolError("incomplete fragmented message")
-        self.send(_CLOSE, payload)
+        self.send(CLOSE, payload)
         self.open = False
 
     def _gather(self, kind: int, is_final: bool, payload: bytes) -> None:
         """Join a message that came in fragments, as a proxy may make them."""
-        if (kind == _CONTINUATION) is (self._parts is None):
+        if (kind == CONTINUATION) is (self._parts is None):
             raise ProtocolError("a fragment out of place")
         self._parts = [*(self._parts or ()), payload]
         if is_final:

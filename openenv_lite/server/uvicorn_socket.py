@@ -5,32 +5,33 @@ resumes reading around each message: a sixth of what a step costs the server. Al
 from a ping to a protocol error, still goes to them frame by frame, so that they alone judge it.
 """
 
-import struct
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Opcode
 from websockets.frames import apply_mask as _unmasked  # type: ignore[attr-defined]
 from websockets.protocol import CONNECTING, OPEN
+
+from openenv_lite.frames import (
+    BINARY,
+    FINAL,
+    KIND,
+    KINDS,
+    MASKED,
+    MOST_SHORT,
+    SIZES,
+    TEXT,
+    WHOLE,
+    head_of,
+)
 
 __all__ = ["StraightWebSocket"]
 
 _MOST_WAITING = 16
 """Messages that wait for the app when reading stops."""
 
-_FINAL = _MASKED = 0x80
-_KIND = 0x0F
 _CONTROL = 0x08
 _LENGTH = 0x7F
 _MASK_BYTES = 4
-_MOST_SHORT = 125
-_SIZES = {126: 2, 127: 8}
-"""Of the length that follows, by what stands in its place."""
-_short, _long = struct.Struct("!BBH"), struct.Struct("!BBQ")
-
-_KINDS = {int(kind) for kind in Opcode}
-_MESSAGES = _TEXT, _BINARY = _FINAL | Opcode.TEXT, _FINAL | Opcode.BINARY
-"""First bytes of messages in one frame, as nearly all are."""
 
 
 class StraightWebSocket(WebSocketsSansIOProtocol):
@@ -71,7 +72,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
             return False
         told: bytes = _unmasked(data[payload], data[payload.start - _MASK_BYTES : payload.start])
         try:
-            content = {"text": told.decode()} if data[start] == _TEXT else {"bytes": told}
+            content = {"text": told.decode()} if data[start] & KIND == TEXT else {"bytes": told}
         except UnicodeDecodeError:
             return False
         message: Any = {"type": "websocket.receive", **content}
@@ -83,8 +84,8 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
 
     def _is_message(self, data: bytes, start: int, payload: slice) -> bool:
         return (
-            data[start] in _MESSAGES
-            and bool(data[start + 1] & _MASKED)
+            data[start] in WHOLE
+            and bool(data[start + 1] & MASKED)
             and not self._is_in_parts
             and payload.stop <= len(data)
             and payload.stop - payload.start <= self.config.ws_max_size
@@ -94,7 +95,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
     def _pass_on(self, data: bytes, start: int, end: int) -> None:
         """Leave a frame to the library, which gets the rest of it as it comes."""
         if not data[start] & _CONTROL:
-            self._is_in_parts = not data[start] & _FINAL
+            self._is_in_parts = not data[start] & FINAL
         self._owed = max(0, end - len(data))
         super().data_received(data[start:end])
 
@@ -123,11 +124,11 @@ def _payload_at(data: bytes, start: int) -> slice | None:
     after = start + 2
     if len(data) < after:
         return None
-    if not data[start + 1] & _MASKED or data[start] & _KIND not in _KINDS:
+    if not data[start + 1] & MASKED or data[start] & KIND not in KINDS:
         return slice(after, after)  # the library reads no further
     length = data[start + 1] & _LENGTH
-    if length > _MOST_SHORT:
-        after += _SIZES[length]
+    if length > MOST_SHORT:
+        after += SIZES[length]
         if len(data) < after:
             return None
         length = int.from_bytes(data[start + 2 : after], "big")
@@ -138,14 +139,6 @@ def _frame_of(message: Any) -> bytes:
     """A message as a server sends it: whole, unmasked."""
     payload: bytes | None = message.get("bytes")
     if payload is not None:
-        return _head_of(_BINARY, len(payload)) + payload
+        return head_of(BINARY, len(payload)) + payload
     text: bytes = message["text"].encode()
-    return _head_of(_TEXT, len(text)) + text
-
-
-def _head_of(kind: int, length: int) -> bytes:
-    if length <= _MOST_SHORT:
-        return bytes((kind, length))
-    if length < 1 << 16:
-        return _short.pack(kind, 126, length)
-    return _long.pack(kind, 127, length)
+    return head_of(TEXT, len(text)) + text
