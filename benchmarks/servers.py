@@ -46,10 +46,10 @@ def own_servers() -> dict[str, Server]:
     }
 
 
-def served(target: str) -> Server:
+def served(target: str, *options: str) -> Server:
     """An environment of ours as its users run it."""
     program = str(Path(sys.executable).parent / "openenv-lite")
-    return Server((program, "serve", target, "--max-concurrent-envs", CAPACITY))
+    return Server((program, "serve", target, "--max-concurrent-envs", CAPACITY, *options))
 
 
 def original_servers() -> dict[str, Server]:

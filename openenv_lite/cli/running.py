@@ -7,11 +7,13 @@ from typing import Any
 import uvicorn
 
 from openenv_lite.loading import ASGIApp, server_of
+from openenv_lite.server.uvicorn_http import StraightHttp
 from openenv_lite.server.uvicorn_socket import StraightWebSocket
 
 __all__ = ["Server", "run"]
 
 _SETTINGS: dict[str, Any] = {
+    "http": StraightHttp,
     "ws": StraightWebSocket,
     "ws_per_message_deflate": False,
     # Above the app's own limit in characters, so that a long message meets its typed error.

@@ -23,6 +23,7 @@ from openenv_lite.pool import NewSession, Pool, PoolSettings, PoolStatistics
 from openenv_lite.recording.session import recorded_in
 from openenv_lite.server.failures import http_exception
 from openenv_lite.server.guard import Guard
+from openenv_lite.server.mcp import McpEndpoint, Response
 from openenv_lite.server.page import page_routes, to_page
 from openenv_lite.server.routes import MCP_PATH, McpRoute, routes_of
 from openenv_lite.server.settings import ServerSettings
@@ -208,12 +209,22 @@ class StraightToMcp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the app's life."""
-        if scope["type"] == "http" and scope["path"] == MCP_PATH and not self.user_middleware:
-            first = self.router.routes[0]
-            if isinstance(first, McpRoute):
-                await first.endpoint(scope, receive, send)
-                return
-        await super().__call__(scope, receive, send)  # type: ignore[misc]  # of the app mixed in
+        endpoint = self._endpoint_of(scope)
+        if endpoint is None:
+            await super().__call__(scope, receive, send)  # type: ignore[misc]  # of the app mixed in
+        else:
+            await endpoint(scope, receive, send)
+
+    def at_once(self, scope: Scope, body: bytes) -> Response | None:
+        """The response to a request that came whole, where it is known without a call."""
+        endpoint = self._endpoint_of(scope)
+        return None if endpoint is None else endpoint.at_once(scope, body)
+
+    def _endpoint_of(self, scope: Scope) -> McpEndpoint | None:
+        if scope["type"] != "http" or scope["path"] != MCP_PATH or self.user_middleware:
+            return None
+        first = self.router.routes[0]
+        return first.served if isinstance(first, McpRoute) else None
 
 
 class _App(StraightToMcp, Starlette):

@@ -4,13 +4,13 @@ import functools
 from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openenv_lite.conversation.handshake import Conversation
 from openenv_lite.conversation.homes import home_of
 from openenv_lite.conversation.refusals import refusal
 from openenv_lite.conversation.service import Inbound, Service
-from openenv_lite.conversation.stream import Answer
+from openenv_lite.conversation.stream import Answer, Stream
 from openenv_lite.errors import (
     MessageTooLargeError,
     NotAcceptableError,
@@ -26,7 +26,10 @@ from openenv_lite.server.requests import headers_of, query
 from openenv_lite.server.workers import carry, whole_again
 from openenv_lite.workers import here
 
-__all__ = ["McpEndpoint"]
+__all__ = ["McpEndpoint", "Response"]
+
+Response = tuple[Message, Message] | ASGIApp
+"""The two messages of one, or what sends them."""
 
 _JSON, _EVENTS = b"application/json", b"text/event-stream"
 _NOT_ALLOWED = Refusal(
@@ -79,13 +82,10 @@ class McpEndpoint:
                 other = self._others.get(scope["method"], _not_allowed)
                 await other(_Request(scope, receive, send, headers, principal))
                 return
-            kinds = headers.get(b"content-type"), headers.get(b"accept")
-            if kinds != self._usual_kinds:
-                self._check_kinds(headers, kinds)
+            self._check_kinds(headers)
             message = await receive()
             body = self._body_in(message) or await self._whole_body(message, receive)
-            named = query(scope, "session_id") if scope["query_string"] else None
-            inbound = Inbound(body, headers, principal, named)
+            inbound = _inbound(scope, body, headers, principal)
             number = home_of(inbound, self._worker) if self._worker is not None else None
             if number is not None:
                 await carry(number, scope, whole_again(body, receive), send)
@@ -101,8 +101,35 @@ class McpEndpoint:
         else:
             await relay(taken, receive, send)
 
-    def _check_kinds(self, headers: Headers, kinds: tuple[bytes | None, bytes | None]) -> None:
+    def at_once(self, scope: Scope, body: bytes) -> Response | None:
+        """The response to a request that came whole.
+
+        None where a call must tell: something has to be awaited before anybody knows whether the
+        request is for here, or it is refused.
+        """
+        if scope["method"] != "POST" or self._worker is not None or len(body) > self._max_bytes:
+            return None
+        headers = headers_of(scope)
+        verdict: Verdict = self._guard.check(headers, scope)
+        if verdict is None and self._guard.wants_token:
+            if not self._guard.decides_now:
+                return None
+            verdict = self._guard.authorize_now(headers, scope)
+        if isinstance(verdict, Refusal):
+            return None
+        principal = None if verdict is None else verdict.subject
+        try:
+            self._check_kinds(headers)
+            taken = self._service.receive(_inbound(scope, body, headers, principal))
+        except OpenEnvError as error:
+            taken = refusal(None, error)
+        return whole(taken) if isinstance(taken, Answer) else functools.partial(_relay, taken)
+
+    def _check_kinds(self, headers: Headers) -> None:
         """What comes is JSON, and an MCP client takes whatever may go back."""
+        kinds = headers.get(b"content-type"), headers.get(b"accept")
+        if kinds == self._usual_kinds:
+            return
         if not _is(headers.get(b"content-type", _JSON), _JSON):
             raise NotJSONError("Send JSON, and say so: Content-Type: application/json")
         if VERSION in headers or SESSION in headers:
@@ -151,6 +178,17 @@ class McpEndpoint:
     def _conversation(self, request: _Request) -> Conversation:
         identity = trimmed(request.headers, SESSION) or ""
         return self._service.conversations.find(identity, request.principal)
+
+
+def _inbound(scope: Scope, body: bytes, headers: Headers, principal: str | None) -> Inbound:
+    named = query(scope, "session_id") if scope["query_string"] else None
+    return Inbound(body, headers, principal, named)
+
+
+async def _relay(stream: Stream, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send what is on its way already; what comes first is the body that asked for it."""
+    await receive()
+    await relay(stream, receive, send)
 
 
 def _has_session(headers: Headers) -> bool:

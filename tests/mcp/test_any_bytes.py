@@ -18,6 +18,7 @@ from openenv_lite.conversation.service import Service
 from openenv_lite.server.app import HTTPEnvServer
 from openenv_lite.server.guard import Guard
 from openenv_lite.server.mcp import McpEndpoint
+from openenv_lite.server.uvicorn_http import StraightHttp
 from tests.leaks import settled
 from tests.mcp.mangling import FRAMES, SESSION, Request, may_last, requests
 from tests.mcp.posting import META, Client, Reply, exchange
@@ -286,7 +287,7 @@ def test_any_requests_are_answered_and_leave_nothing(
 def served(mode: str) -> Iterator[Served]:
     """A real server; at its end no environment, task or thread may be left."""
     app = create_app(Specimen, mode=mode, max_message_bytes=LIMIT, max_concurrent_envs=2000)
-    with serving(app, http="httptools") as running:
+    with serving(app, http=StraightHttp, access_log=False) as running:
         yield running
     asyncio.run(settled())
     assert Specimen.alive == []

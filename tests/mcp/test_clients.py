@@ -12,6 +12,7 @@ import pytest
 from echo_env import EchoEnvironment
 
 from openenv_lite import create_app
+from openenv_lite.server.uvicorn_http import StraightHttp
 from tests.mcp.answering import PNG
 from tests.mcp.fixture import Everything
 from tests.mcp.official import NEGOTIATED, Action, Host, talking
@@ -33,9 +34,14 @@ def in_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     return run
 
 
+HTTP: dict[str, Any] = {"simulation": "httptools", "production": StraightHttp}
+"""uvicorn's own way, and that of `openenv-lite serve`."""
+
+
 @pytest.fixture(scope="module", params=["simulation", "production"])
 def server(request: pytest.FixtureRequest) -> Iterator[Served]:
-    with serving(create_app(Everything, mode=request.param), http="httptools") as running:
+    app = create_app(Everything, mode=request.param)
+    with serving(app, http=HTTP[request.param], access_log=False) as running:
         yield running
 
 
@@ -259,7 +265,8 @@ async def test_many_calls_at_once_are_each_answered(server: Served, kind: str) -
 
 @pytest.fixture(scope="module", params=["simulation", "production"])
 def echo(request: pytest.FixtureRequest) -> Iterator[tuple[str, Served]]:
-    with serving(create_app(EchoEnvironment, mode=request.param), http="httptools") as running:
+    app = create_app(EchoEnvironment, mode=request.param)
+    with serving(app, http=HTTP[request.param], access_log=False) as running:
         yield request.param, running
 
 

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from uvicorn import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.server import ServerState
 from websockets.frames import Opcode
 
 from openenv_lite.server.uvicorn_socket import StraightWebSocket
 from tests.frame_streams import LIMIT, any_stream, frame, pieces
+from tests.server.protocols import Wire, begun, rest
 
 LIBRARY = WebSocketsSansIOProtocol
 MASK = b"\x01\x82\x03\xf4"
@@ -21,35 +20,6 @@ REQUEST = (
     b"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 )
-
-
-class Wire(asyncio.Transport):
-    """Where the protocol writes; `wrote` is all of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.wrote = b""
-        self.pauses = 0
-        self._is_paused = self._is_closing = False
-
-    def write(self, data: Any) -> None:
-        self.wrote += data
-
-    def close(self) -> None:
-        self._is_closing = True
-
-    def is_closing(self) -> bool:
-        return self._is_closing
-
-    def is_reading(self) -> bool:
-        return not self._is_paused and not self._is_closing
-
-    def pause_reading(self) -> None:
-        self._is_paused = True
-        self.pauses += 1
-
-    def resume_reading(self) -> None:
-        self._is_paused = False
 
 
 class Recorder:
@@ -100,20 +70,6 @@ async def conversation(
     protocol.connection_lost(None)
     await rest()
     return Outcome(app.seen, wire.wrote, wire.is_closing())
-
-
-def begun(kind: Any, app: Any, wire: Wire) -> asyncio.Protocol:
-    config = Config(app, ws_max_size=LIMIT, ws_ping_interval=None, log_config=None, lifespan="off")
-    config.load()
-    protocol: asyncio.Protocol = kind(config, ServerState(), {})
-    protocol.connection_made(wire)
-    return protocol
-
-
-async def rest() -> None:
-    """The app needs fewer turns for all messages of a piece."""
-    for _ in range(40):
-        await asyncio.sleep(0)
 
 
 @pytest.fixture(autouse=True)

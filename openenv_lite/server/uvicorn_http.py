@@ -1,0 +1,94 @@
+"""uvicorn's HTTP protocol with a straight way for a request that comes whole.
+
+Around each request uvicorn makes a task, and passes body and answer on by coroutines: a third of
+what a tool call costs the server. An app that has `at_once` is asked there and then instead, for
+the first request of what the socket gave. All else goes uvicorn's own way.
+"""
+
+import contextvars
+import functools
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+__all__ = ["StraightHttp"]
+
+
+class StraightHttp(HttpToolsProtocol):
+    """What `openenv-lite serve` runs; for another program, `--http module:class` of uvicorn's own.
+
+    What it looks for is `app.at_once(scope, body)`. It returns the two messages of a response; or
+    an app that sends it, where something must be awaited; or None, where the request is not one of
+    those that it knows. It may look at whatever is in the scope but at who the client is, for a
+    proxy's word about that is not heard yet.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._at_once = getattr(self.config.app, "at_once", None)
+        self._may_hold = False
+        self._held: tuple[RequestResponseCycle, Any] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the socket gave."""
+        self._may_hold = self._at_once is not None and self.limit_concurrency is None
+        super().data_received(data)
+        if self._held is not None:  # more of its body is still to come
+            self._go_on(*self._held)
+        self._may_hold = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Hold a request until the rest of the data shows whether it came whole."""
+        if self.transport.is_closing():
+            return  # what follows an answer that was the last is no request any more
+        if self._may_hold and not (
+            self.access_log or cycle.waiting_for_100_continue or self.flow.write_paused
+        ):
+            self._held = cycle, app
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def on_message_complete(self) -> None:
+        """Answer the request that is held."""
+        super().on_message_complete()
+        if self._held is not None:
+            self._answer(*self._held)
+
+    def _answer(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._may_hold = False  # others have a turn before the next request of this client
+        assert self._at_once is not None
+        try:
+            # As in a task, what is noted for this request ends with it.
+            found = contextvars.copy_context().run(self._at_once, cycle.scope, bytes(cycle.body))
+        except BaseException as error:  # noqa: BLE001  raised again, where uvicorn looks for it
+            found = functools.partial(_fail, error)
+        if isinstance(found, tuple):
+            self._held = None
+            self._send(cycle, *found)
+        else:
+            self._go_on(cycle, found or app)
+
+    def _go_on(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._held = None
+        self._may_hold = False
+        self._start_asgi_task(cycle, app)
+
+    def _send(self, cycle: RequestResponseCycle, start: Any, end: Any) -> None:
+        lines = [STATUS_LINE[start["status"]]]
+        for name, value in (*cycle.default_headers, *start["headers"]):
+            lines += name, b": ", value, b"\r\n"
+        if not cycle.keep_alive:
+            lines.append(b"connection: close\r\n")
+        self.transport.write(b"".join((*lines, b"\r\n", end["body"])))
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+
+async def _fail(error: BaseException, scope: Any, receive: Any, send: Any) -> None:
+    raise error

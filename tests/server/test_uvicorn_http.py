@@ -1,0 +1,236 @@
+"""The straight way through uvicorn's HTTP protocol: to app and peer it is no other."""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from openenv_lite.server.uvicorn_http import StraightHttp
+from tests.frame_streams import pieces
+from tests.server.protocols import Wire, begun, rest
+
+NOTED: contextvars.ContextVar[str] = contextvars.ContextVar("NOTED", default="nothing")
+
+
+class App:
+    """Answers by its path: at once, by an app, only when it is called, or with an error.
+
+    `served` is what it answered, `straight` how often that was at once; `notes` what it then found
+    noted in the context.
+    """
+
+    def __init__(self) -> None:
+        self.served: list[tuple[str, str, bytes]] = []
+        self.straight = 0
+        self.notes: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message["body"]
+            if not message["more_body"]:
+                await self._tell(scope, body, send)
+                return
+
+    async def _tell(self, scope: Any, body: bytes, send: Any) -> None:
+        if scope["path"] == "/broken":
+            raise ValueError("the app is broken")
+        for each in self._response(scope, body):
+            await send(each)
+
+    def at_once(self, scope: Any, body: bytes) -> Any:
+        if scope["path"] == "/called" or scope["method"] != "POST":
+            return None
+        if scope["path"] == "/broken":
+            raise ValueError("the app is broken")
+        self.straight += 1
+        self.notes.append(NOTED.get())
+        NOTED.set(f"request {self.straight}")
+        return self if scope["path"] == "/later" else self._response(scope, body)
+
+    def _response(self, scope: Any, body: bytes) -> tuple[Any, Any]:
+        told = f"{scope['method']} {scope['path']} {len(body)}".encode()
+        self.served.append((scope["method"], scope["path"], body))
+        headers = [(b"content-length", b"%d" % len(told)), (b"x-app", b"yes")]
+        start = {"type": "http.response.start", "status": 207, "headers": headers}
+        return start, {"type": "http.response.body", "body": told}
+
+
+class Outcome(NamedTuple):
+    """What came of a conversation."""
+
+    served: list[tuple[str, str, bytes]]
+    wrote: bytes
+    is_closing: bool
+
+
+async def conversation(kind: Any, chunks: list[bytes], app: App) -> Outcome:
+    """Feed the chunks to a protocol, each once the app has done what it can."""
+    wire = Wire()
+    protocol: Any = begun(kind, app, wire)
+    for chunk in chunks:
+        if wire.is_closing():
+            break
+        protocol.data_received(chunk)
+        await rest()
+    protocol.connection_lost(None)
+    await rest()
+    assert not protocol.tasks
+    return Outcome(app.served, wire.wrote, wire.is_closing())
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """uvicorn logs whatever the app raises, and no access."""
+    access = logging.getLogger("uvicorn.access")
+    handlers, propagate = access.handlers, access.propagate
+    caplog.set_level(logging.CRITICAL, "uvicorn.error")
+    yield
+    access.handlers, access.propagate = handlers, propagate
+
+
+def request(
+    path: str = "/now",
+    body: bytes = b"body",
+    *headers: str,
+    method: str = "POST",
+    http: str = "1.1",
+) -> bytes:
+    lines = [f"{method} {path} HTTP/{http}", "Host: h", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def chunked(path: str, *parts: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (*parts, b""))
+
+
+paths = st.sampled_from(["/now", "/now", "/later", "/called", "/broken", "/now?query=1"])
+headers = st.sampled_from(
+    [(), (), (), ("Connection: close",), ("Connection: keep-alive",), ("Expect: 100-continue",)]
+)
+any_request = st.one_of(
+    st.builds(
+        lambda path, body, more, method, http: request(path, body, *more, method=method, http=http),
+        paths,
+        st.binary(max_size=60),
+        headers,
+        st.sampled_from(["POST", "POST", "POST", "GET", "HEAD", "DELETE"]),
+        st.sampled_from(["1.1", "1.1", "1.1", "1.0"]),
+    ),
+    st.builds(
+        lambda path, parts: chunked(path, *filter(None, parts)),
+        paths,
+        st.lists(st.binary(max_size=30), max_size=3),
+    ),
+)
+
+
+@example([request() + request("/now", b"2") + request("/later", b"3")], [])
+@example([request("/now", b"1", "Connection: close") + request("/now", b"2")], [])
+@example([request("/now", b"1", "Expect: 100-continue")], [40])
+@example([request("/now", b"1", http="1.0")], [])
+@example([request("/later", b"1") + request("/now", b"2")], [30])
+@example([request("/broken", b"1") + request("/now", b"2")], [])
+@example([chunked("/now", b"one", b"two")], [90, 3])
+@example([request("/now", b"", method="HEAD")], [])
+@given(st.lists(any_request, max_size=4), st.lists(st.integers(1, 120), max_size=6))
+def test_to_app_and_peer_it_is_uvicorns_own(requests: list[bytes], sizes: list[int]) -> None:
+    async def both() -> list[Outcome]:
+        chunks = pieces(b"".join(requests), sizes)
+        return [
+            await conversation(kind, chunks, App()) for kind in (StraightHttp, HttpToolsProtocol)
+        ]
+
+    ours, theirs = asyncio.run(both())
+    assert ours == theirs
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 60), max_size=3), st.booleans())
+def test_any_bytes_are_answered_or_end_the_connection(
+    data: bytes, sizes: list[int], is_in_a_request: bool
+) -> None:
+    stream = request()[:-20] + data if is_in_a_request else data
+    outcome = asyncio.run(conversation(StraightHttp, pieces(stream, sizes), App()))
+    assert not outcome.wrote or outcome.wrote.startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "straight"),
+    [
+        ([request()], 1),
+        ([request("/later")], 1),
+        ([request()] * 3, 3),
+        ([request() * 3], 1),  # one, and then others have a turn
+        ([request()[:-2], b"dy"], 0),
+        ([request("/now", b"body", "Expect: 100-continue")], 0),
+    ],
+)
+def test_what_came_whole_is_answered_at_once(chunks: list[bytes], straight: int) -> None:
+    app = App()
+    outcome = asyncio.run(conversation(StraightHttp, chunks, app))
+    assert app.straight == straight
+    assert outcome.wrote.count(b"HTTP/1.1 207") == b"".join(chunks).count(b"POST ")
+
+
+def test_what_is_noted_for_a_request_ends_with_it() -> None:
+    app = App()
+    asyncio.run(conversation(StraightHttp, [request()] * 3, app))
+    assert app.notes == ["nothing"] * 3
+
+
+@pytest.mark.parametrize("options", [{"limit_concurrency": 100}, {"access_log": True}])
+def test_what_uvicorn_is_asked_to_watch_goes_its_own_way(options: dict[str, Any]) -> None:
+    async def asked() -> App:
+        app, wire = App(), Wire()
+        protocol: Any = begun(StraightHttp, app, wire, **options)
+        protocol.access_log = options.get("access_log", False)
+        protocol.data_received(request())
+        await rest()
+        protocol.connection_lost(None)
+        await rest()
+        return app
+
+    app = asyncio.run(asked())
+    assert (len(app.served), app.straight) == (1, 0)
+
+
+def test_a_peer_that_reads_nothing_is_waited_for() -> None:
+    async def asked() -> tuple[int, bytes]:
+        app, wire = App(), Wire()
+        protocol: Any = begun(StraightHttp, app, wire)
+        protocol.pause_writing()
+        protocol.data_received(request())
+        await rest()
+        before = wire.wrote
+        protocol.resume_writing()
+        await rest()
+        assert wire.wrote
+        protocol.connection_lost(None)
+        return app.straight, before
+
+    assert asyncio.run(asked()) == (0, b"")
+
+
+def test_an_app_that_knows_nothing_of_it_is_served_as_ever() -> None:
+    app = App()
+
+    async def called(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+
+    async def asked() -> bytes:
+        wire = Wire()
+        protocol: Any = begun(StraightHttp, called, wire)
+        protocol.data_received(request())
+        await rest()
+        protocol.connection_lost(None)
+        return wire.wrote
+
+    assert asyncio.run(asked()).startswith(b"HTTP/1.1 207")
+    assert (len(app.served), app.straight) == (1, 0)
