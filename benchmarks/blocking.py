@@ -9,8 +9,8 @@ import functools
 
 from benchmarks.drives.exchange import Sample
 from benchmarks.figures import Bench, Figures, Ratio, absent, measure, rates, ratio
-from benchmarks.processes import awake, loading, serving, uvicorn
-from benchmarks.servers import THREADED, USUAL, original, own_servers
+from benchmarks.processes import awake, loading, serving
+from benchmarks.servers import THREADED, USUAL, original, own_servers, served
 
 __all__ = ["run_blocking"]
 
@@ -44,7 +44,7 @@ def _sleeping(seconds: float, rounds: int) -> Bench:
     theirs = original("sleeping_app")
     with contextlib.ExitStack() as stack:
         stack.enter_context(awake())
-        ours = stack.enter_context(serving(uvicorn("benchmarks.apps.ours:sleeping_app")))
+        ours = stack.enter_context(serving(served("benchmarks.apps.ours:Sleeping")))
         crowd = stack.enter_context(loading("benchmarks.drives.crowd", str(LANES)))
         words = "benchmarks.drives.lanes", "msgpack", str(LANES), "async"
         vector = stack.enter_context(loading(*words))

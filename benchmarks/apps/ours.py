@@ -8,9 +8,9 @@ __all__ = [
     "EchoAction",
     "EchoObservation",
     "Inline",
+    "Sleeping",
     "async_app",
     "inline_app",
-    "sleeping_app",
     "threaded_app",
 ]
 
@@ -65,5 +65,4 @@ class Async(Environment[EchoAction, EchoObservation, State]):
 
 inline_app = create_app(Inline, max_concurrent_envs=CAPACITY)
 threaded_app = create_app(Threaded, max_concurrent_envs=CAPACITY)
-sleeping_app = create_app(Sleeping, max_concurrent_envs=CAPACITY)
 async_app = create_app(Async, max_concurrent_envs=CAPACITY)

@@ -1,6 +1,7 @@
 """One lane: a session, and what follows the end of its episodes."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -38,9 +39,9 @@ class Renewed(StepResult[Any]):
 class Lane:
     """A session whose calls come in order, each with the reset that its autoreset wants.
 
-    The `_inline` twins are for sessions whose every call runs on the event loop; whoever calls them
-    watches how long that takes. What they return can be told before the next call, or else be
-    `sealed`; what the others return is sealed already.
+    What has to be awaited is for `begin`, and is sealed already. The `_inline` twins are for
+    sessions whose every call runs on the event loop; whoever calls them watches how long that
+    takes. What they return can be told before the next call, or else be `sealed`.
 
     Args:
         session: The environment.
@@ -49,7 +50,7 @@ class Lane:
 
     Attributes:
         session: As above.
-        turn: Lock that keeps the awaited calls in order.
+        turn: Lock that keeps what was begun in order.
     """
 
     def __init__(self, session: Session, autoreset: Autoreset, seal: Seal) -> None:
@@ -57,6 +58,8 @@ class Lane:
         self._autoreset = autoreset
         self._seal = seal
         self.turn = asyncio.Lock()
+        self._under_way: asyncio.Task[Any] | None = None
+        """Whose turn it is, or was last."""
         # Decided once: a step is by far the most frequent call.
         is_plain = autoreset is Autoreset.DISABLED
         self.step_inline = session.step_untimed if is_plain else self._step_inline
@@ -76,15 +79,34 @@ class Lane:
                 return _ended(last, error)
         return result
 
+    def begin(self, call: Callable[..., Coroutine[Any, Any, T]], *move: Any) -> "asyncio.Future[T]":
+        """Make a call when it is its turn; to cancel what is returned is to call it off.
+
+        What has begun on a thread cannot be stopped. So whoever calls it off goes away alone, and
+        the call comes to its end: the episode is then where the environment is.
+        """
+        made = asyncio.create_task(self._in_turn(call, move))
+        if not self.session.is_threaded:
+            return made
+        told = asyncio.shield(made)
+        told.add_done_callback(functools.partial(self._call_off, made))
+        return told
+
+    async def _in_turn(self, call: Callable[..., Coroutine[Any, Any, T]], move: Sequence[Any]) -> T:
+        async with self.turn:
+            self._under_way = asyncio.current_task()
+            return await call(*move)
+
+    def _call_off(self, made: "asyncio.Task[Any]", told: "asyncio.Future[Any]") -> None:
+        if told.cancelled() and self._under_way is not made:
+            made.cancel()
+
     async def step(self, action: Any) -> StepResult[Any]:
         """One step.
 
         Raises:
             OpenEnvError: As `Session.step` and `Session.reset`.
         """
-        return await self._in_turn(self._step(action))
-
-    async def _step(self, action: Any) -> StepResult[Any]:
         session = self.session
         if session.phase is DONE and self._autoreset is _NEXT_STEP:
             return _begun(self.sealed(await session.reset()))
@@ -102,35 +124,7 @@ class Lane:
         Raises:
             OpenEnvError: As `Session.reset`.
         """
-        return await self._in_turn(self._reset(options))
-
-    async def _reset(self, options: Mapping[str, Any]) -> StepResult[Any]:
         return self.sealed(await self.session.reset(options))
-
-    async def _in_turn(self, call: Coroutine[Any, Any, T]) -> T:
-        """Make a call when it is its turn.
-
-        What has begun on a thread cannot be stopped. So whoever calls it off goes away alone, and
-        the call comes to its end: the episode is then where the environment is.
-        """
-        try:
-            await self.turn.acquire()
-        except BaseException:
-            call.close()
-            raise
-        if self.session.is_threaded:
-            made = asyncio.ensure_future(call)
-            made.add_done_callback(self._give_turn)
-            return await asyncio.shield(made)
-        try:
-            return await call
-        finally:
-            self.turn.release()
-
-    def _give_turn(self, made: "asyncio.Future[Any]") -> None:
-        self.turn.release()
-        if not made.cancelled():
-            made.exception()  # looked at here, for the one who called may be gone
 
     async def state(self) -> Any:
         """The inner state.
@@ -138,8 +132,7 @@ class Lane:
         Raises:
             OpenEnvError: As `Session.state`.
         """
-        async with self.turn:
-            return self._seal(await self.session.state())
+        return self._seal(await self.session.state())
 
     def snapshot_inline(self, keep: Keep) -> str:
         """The handle of the lane's state as it stands.
@@ -155,7 +148,7 @@ class Lane:
         Raises:
             OpenEnvError: As `Session.snapshot`, and as `keep`.
         """
-        return keep(await self._in_turn(self.session.snapshot()))
+        return keep(await self.session.snapshot())
 
     async def restore(self, saved: bytes) -> None:
         """Put the lane back to a state.
@@ -163,7 +156,7 @@ class Lane:
         Raises:
             OpenEnvError: As `Session.restore`.
         """
-        await self._in_turn(self.session.restore(saved))
+        await self.session.restore(saved)
 
     def sealed(self, result: StepResult[Any]) -> StepResult[Any]:
         """The result, safe from what the author's code does next."""

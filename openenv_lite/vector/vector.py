@@ -81,7 +81,7 @@ class Vector:
         self._lanes = self._seats.lanes
         self._inline = Inline(self._lanes, mode, stretch_s)
         self._readiness = Readiness()
-        self._under_way: dict[int, set[asyncio.Task[Any]]] = {}
+        self._under_way: dict[int, set[asyncio.Future[Any]]] = {}
         self._branches = Branches(pool, principal, self)
         self._answers: dict[Any, Callable[[Any], Answer]] = {
             **self._branches.answers,
@@ -274,14 +274,14 @@ class Vector:
             task.add_done_callback(functools.partial(self._ready, lane))
         return self._taken(request.id, request.wait)
 
-    def _begin(self, event: str, number: int, *move: Any) -> asyncio.Task[Any]:
+    def _begin(self, event: str, number: int, *move: Any) -> "asyncio.Future[Any]":
         """Set one lane going; whether there is such a lane is settled now."""
         lane = self._lanes.get(number)
         if lane is None:
             return asyncio.create_task(_told(unknown(event, number)))
         if move and isinstance(move[0], OpenEnvError):  # what could not be decoded
             return asyncio.create_task(_told(move[0]))
-        return asyncio.create_task(self._awaited(_AWAITED[event](lane), *move))
+        return lane.begin(self._awaited, _AWAITED[event](lane), *move)
 
     async def _awaited(self, call: Callable[..., Any], *move: Any) -> Any:
         try:
@@ -289,7 +289,7 @@ class Vector:
         except (Exception, InputRequired) as error:  # noqa: BLE001  told of that lane alone
             return typed(error, self._mode)
 
-    def _track(self, request: int, tasks: Collection[asyncio.Task[Any]]) -> None:
+    def _track(self, request: int, tasks: Collection[asyncio.Future[Any]]) -> None:
         """Remember what is under way, so that it can be cancelled, until it is not any more."""
         if tasks:
             self._under_way.setdefault(request, set()).update(tasks)
@@ -297,16 +297,16 @@ class Vector:
         for task in tasks:
             task.add_done_callback(forget)
 
-    def _forget(self, request: int, task: asyncio.Task[Any]) -> None:
+    def _forget(self, request: int, task: asyncio.Future[Any]) -> None:
         left = self._under_way[request]
         left.discard(task)
         if not left:
             del self._under_way[request]
 
-    def _ready(self, lane: int, task: asyncio.Task[Outcome]) -> None:
+    def _ready(self, lane: int, task: asyncio.Future[Outcome]) -> None:
         self._readiness.put(lane, _outcome_of(task))
 
-    async def _all_of(self, request: int, tasks: dict[int, asyncio.Task[Outcome]]) -> Reply:
+    async def _all_of(self, request: int, tasks: dict[int, asyncio.Future[Outcome]]) -> Reply:
         return _telling(request, await _outcomes_of(tasks))
 
     def _receive(self, request: Receive) -> Answer:
@@ -329,7 +329,7 @@ class Vector:
         self._track(request.id, tasks.values())
         return self._states_of(request.id, tasks)
 
-    async def _states_of(self, request: int, tasks: dict[int, asyncio.Task[Any]]) -> States:
+    async def _states_of(self, request: int, tasks: dict[int, asyncio.Future[Any]]) -> States:
         told = await _outcomes_of(tasks)
         errors = {lane: each for lane, each in told if isinstance(each, OpenEnvError)}
         shown = [None if lane in errors else state for lane, state in told]
@@ -352,7 +352,7 @@ async def _in_stretches(
 
 
 async def _told_of(
-    tasks: dict[int, asyncio.Task[Any]], told: Callable[[list[Any]], Reply]
+    tasks: dict[int, asyncio.Future[Any]], told: Callable[[list[Any]], Reply]
 ) -> Reply:
     return told([outcome for _, outcome in await _outcomes_of(tasks)])
 
@@ -361,9 +361,9 @@ async def _told(refusal: OpenEnvError) -> Outcome:
     return refusal
 
 
-async def _outcomes_of(tasks: dict[int, asyncio.Task[Any]]) -> list[tuple[int, Any]]:
-    for task in tasks.values():
-        if not task.done():  # which most are, once the first of them is
+async def _outcomes_of(tasks: dict[int, asyncio.Future[Any]]) -> list[tuple[int, Any]]:
+    for task in reversed(tasks.values()):
+        if not task.done():  # which most are, once that which was begun last is
             await asyncio.wait({task})
     return [(lane, _outcome_of(task)) for lane, task in tasks.items()]
 
@@ -378,7 +378,7 @@ def _telling(request: int, told: Told) -> Reply:
     return results_of(request, [lane for lane, _ in told], [outcome for _, outcome in told])
 
 
-def _outcome_of(task: asyncio.Task[Any]) -> Any:
+def _outcome_of(task: asyncio.Future[Any]) -> Any:
     if task.cancelled():
         return CallCancelledError("The client cancelled the request before this lane was ready")
     return task.result()
