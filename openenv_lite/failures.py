@@ -52,7 +52,7 @@ def is_authors(error: BaseException) -> bool:
         task = asyncio.current_task()
     except RuntimeError:
         return True  # on a thread of the session's own there is nothing to cancel
-    return task is not None and not task.cancelling()
+    return task is None or not task.cancelling()  # what the loop itself calls is no task
 
 
 def execution_failure(where: str, error: BaseException, mode: ServerMode) -> ExecutionError:

@@ -7,8 +7,10 @@ the first request of what the socket gave. All else goes uvicorn's own way.
 
 import contextvars
 import functools
+from collections.abc import Callable
 from typing import Any
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -21,15 +23,16 @@ __all__ = ["StraightHttp"]
 class StraightHttp(HttpToolsProtocol):
     """What `openenv-lite serve` runs; for another program, `--http module:class` of uvicorn's own.
 
-    What it looks for is `app.at_once(scope, body)`. It returns the two messages of a response; or
-    an app that sends it, where something must be awaited; or None, where the request is not one of
-    those that it knows. It may look at whatever is in the scope but at who the client is, for a
-    proxy's word about that is not heard yet.
+    What it looks for is the app's `at_once(scope, body)`, beside the `__call__` that it stands for.
+    It returns the two messages of a response to a POST, with its content-length; or an app that
+    sends it, where something must be awaited; or None, where the request is not one of those that
+    it knows. It may look at whatever is in the scope but at who the client is, for a proxy's word
+    about that is not heard yet.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._at_once = getattr(self.config.app, "at_once", None)
+        self._at_once = _at_once_of(self.app)
         self._may_hold = False
         self._held: tuple[RequestResponseCycle, Any] | None = None
 
@@ -43,6 +46,7 @@ class StraightHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Hold a request until the rest of the data shows whether it came whole."""
+        self._unset_keepalive_if_required()  # an answer at once may have left this one behind it
         if self.transport.is_closing():
             return  # what follows an answer that was the last is no request any more
         if self._may_hold and not (
@@ -62,15 +66,20 @@ class StraightHttp(HttpToolsProtocol):
         self._may_hold = False  # others have a turn before the next request of this client
         assert self._at_once is not None
         try:
-            # As in a task, what is noted for this request ends with it.
-            found = contextvars.copy_context().run(self._at_once, cycle.scope, bytes(cycle.body))
+            found = self._context().run(self._at_once, cycle.scope, bytes(cycle.body))
         except BaseException as error:  # noqa: BLE001  raised again, where uvicorn looks for it
-            found = functools.partial(_fail, error)
+            self._go_on(cycle, functools.partial(_fail, [error]))
+            return
         if isinstance(found, tuple):
             self._held = None
             self._send(cycle, *found)
         else:
             self._go_on(cycle, found or app)
+
+    def _context(self) -> contextvars.Context:
+        """As in a task, what is noted for this request ends with it."""
+        is_empty = getattr(self.config, "reset_contextvars", False)
+        return contextvars.Context() if is_empty else contextvars.copy_context()
 
     def _go_on(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._held = None
@@ -88,7 +97,25 @@ class StraightHttp(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+        cycle.on_response = _do_nothing
 
 
-async def _fail(error: BaseException, scope: Any, receive: Any, send: Any) -> None:
-    raise error
+def _at_once_of(app: Any) -> Callable[[Any, bytes], Any] | None:
+    """The app's `at_once`, unless somebody stands before it: a wrapper, or a class derived from it.
+
+    uvicorn's own wrapper only puts another client into the scope.
+    """
+    while isinstance(app, ProxyHeadersMiddleware):
+        app = app.app
+    for kind in type(app).__mro__:
+        if "__call__" in vars(kind):
+            return app.at_once if "at_once" in vars(kind) else None
+    return None
+
+
+async def _fail(held: list[BaseException], scope: Any, receive: Any, send: Any) -> None:
+    raise held.pop()  # what it went through then holds nothing that holds it
+
+
+def _do_nothing() -> None:
+    """What uvicorn, too, puts in the place of a call back, so that nothing holds itself."""

@@ -27,6 +27,10 @@ class Tools(MCPEnvironment):
             return text
 
         @self.tool
+        def cancelled(text: str) -> str:
+            raise asyncio.CancelledError(text)
+
+        @self.tool
         async def awaited(text: str) -> str:
             await asyncio.sleep(0)
             return text
@@ -91,7 +95,10 @@ async def called(app: Any, request: Request) -> Response:
 
 async def asked(app: Any, request: Request) -> Response | None:
     """What it answers at once; None where it does not."""
-    found = app.at_once(request.scope(), request.text())
+    loop, found = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+    # As a protocol asks: in no task.
+    loop.call_soon(lambda: found.set_result(app.at_once(request.scope(), request.text())))
+    found = await found
     if found is None:
         return None
     if not isinstance(found, tuple):
@@ -117,6 +124,7 @@ AUTHORIZED = {b"authorization": f"Bearer {TOKEN}".encode()}
         Request(),
         Request("awaited"),
         Request("unknown"),
+        Request("cancelled"),
         Request(body=b"{"),
         Request(body=b"[]", more={b"mcp-protocol-version": b"2025-11-25"}),
         Request(more={b"mcp-name": b"another"}),

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import gc
 import logging
+import weakref
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -19,7 +21,7 @@ NOTED: contextvars.ContextVar[str] = contextvars.ContextVar("NOTED", default="no
 
 
 class App:
-    """Answers by its path: at once, by an app, only when it is called, or with an error.
+    """Answers by its path: at once, by an app, only when it is called, late, or with an error.
 
     `served` is what it answered, `straight` how often that was at once; `notes` what it then found
     noted in the context.
@@ -29,6 +31,7 @@ class App:
         self.served: list[tuple[str, str, bytes]] = []
         self.straight = 0
         self.notes: list[str] = []
+        self.goes_on = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""
@@ -41,11 +44,13 @@ class App:
     async def _tell(self, scope: Any, body: bytes, send: Any) -> None:
         if scope["path"] == "/broken":
             raise ValueError("the app is broken")
+        if scope["path"] == "/slow":
+            await self.goes_on.wait()
         for each in self._response(scope, body):
             await send(each)
 
     def at_once(self, scope: Any, body: bytes) -> Any:
-        if scope["path"] == "/called" or scope["method"] != "POST":
+        if scope["path"] in ("/called", "/slow") or scope["method"] != "POST":
             return None
         if scope["path"] == "/broken":
             raise ValueError("the app is broken")
@@ -138,6 +143,10 @@ any_request = st.one_of(
 @example([request("/now", b"1", http="1.0")], [])
 @example([request("/later", b"1") + request("/now", b"2")], [30])
 @example([request("/broken", b"1") + request("/now", b"2")], [])
+@example(
+    [request(), request("/now", b"", "Connection: keep-alive", http="1.0"), request()],
+    [len(request())],
+)
 @example([chunked("/now", b"one", b"two")], [90, 3])
 @example([request("/now", b"", method="HEAD")], [])
 @given(st.lists(any_request, max_size=4), st.lists(st.integers(1, 120), max_size=6))
@@ -218,19 +227,109 @@ def test_a_peer_that_reads_nothing_is_waited_for() -> None:
     assert asyncio.run(asked()) == (0, b"")
 
 
-def test_an_app_that_knows_nothing_of_it_is_served_as_ever() -> None:
-    app = App()
+async def one(app: Any, data: bytes = request(), kind: Any = StraightHttp, **options: Any) -> bytes:
+    """What comes back to a client that sends this and leaves."""
+    wire = Wire()
+    protocol: Any = begun(kind, app, wire, **options)
+    protocol.data_received(data)
+    await rest()
+    protocol.connection_lost(None)
+    await rest()
+    return wire.wrote
 
-    async def called(scope: Any, receive: Any, send: Any) -> None:
-        await app(scope, receive, send)
 
+class Derived(App):
+    """Has a word to say before."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await super().__call__(scope, receive, send)
+
+
+class Wrapper:
+    """Says no, and passes on what else is asked of it."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.app, name)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        start = {
+            "type": "http.response.start",
+            "status": 401,
+            "headers": [(b"content-length", b"0")],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def function(scope: Any, receive: Any, send: Any) -> None:
+    await App()(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("app", "status"), [(function, b"207"), (Wrapper(App()), b"401"), (Derived(), b"207")]
+)
+def test_who_stands_before_the_app_is_called(app: Any, status: bytes) -> None:
+    assert asyncio.run(one(app)).startswith(b"HTTP/1.1 " + status)
+    assert getattr(app, "straight", 0) == 0
+
+
+named = App()
+
+
+def test_an_app_that_is_named_is_found_behind_uvicorns_own_wrapper() -> None:
+    asyncio.run(one(f"{__name__}:named"))
+    assert named.straight == 1
+
+
+@pytest.mark.parametrize("first", ["/now", "/called"])
+def test_a_request_under_way_is_no_idle_connection(first: str) -> None:
     async def asked() -> bytes:
-        wire = Wire()
-        protocol: Any = begun(StraightHttp, called, wire)
-        protocol.data_received(request())
+        app, wire = App(), Wire()
+        protocol: Any = begun(StraightHttp, app, wire, timeout_keep_alive=0)
+        protocol.data_received(request(first) + request("/slow"))
+        for _ in range(5):  # the timer would be over
+            await asyncio.sleep(0.001)
+        assert not wire.is_closing()
+        app.goes_on.set()
         await rest()
         protocol.connection_lost(None)
         return wire.wrote
 
-    assert asyncio.run(asked()).startswith(b"HTTP/1.1 207")
-    assert (len(app.served), app.straight) == (1, 0)
+    assert asyncio.run(asked()).count(b"HTTP/1.1 207") == 2
+
+
+def test_an_empty_context_is_empty() -> None:
+    app = App()
+    NOTED.set("something of the server")
+    try:
+        asyncio.run(one(app, reset_contextvars=True))
+        asyncio.run(one(app))
+    finally:
+        NOTED.set("nothing")
+    assert app.notes == ["nothing", "something of the server"]
+
+
+@pytest.mark.parametrize("path", ["/now", "/later", "/called", "/broken"])
+def test_a_connection_leaves_nothing_for_the_collector(path: str) -> None:
+    async def left() -> Any:
+        wire = Wire()
+        protocol: Any = begun(StraightHttp, App(), wire)
+        protocol.data_received(request(path))
+        await rest()
+        protocol.connection_lost(None)
+        protocol._unset_keepalive_if_required()
+        return weakref.ref(protocol)
+
+    async def asked() -> Any:
+        gc.disable()
+        try:
+            found = await left()
+            await rest()
+            return found()
+        finally:
+            gc.enable()
+
+    assert asyncio.run(asked()) is None
