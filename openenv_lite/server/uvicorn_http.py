@@ -33,12 +33,18 @@ class StraightHttp(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._at_once = _at_once_of(self.app)
+        self._is_straight = not (
+            self._at_once is None or self.access_log or self.limit_concurrency is not None
+        )
+        # As in a task, what is noted for a request ends with it.
+        is_empty = getattr(self.config, "reset_contextvars", False)
+        self._new_context = contextvars.Context if is_empty else contextvars.copy_context
         self._may_hold = False
         self._held: tuple[RequestResponseCycle, Any] | None = None
 
     def data_received(self, data: bytes) -> None:
         """Take what the socket gave."""
-        self._may_hold = self._at_once is not None and self.limit_concurrency is None
+        self._may_hold = self._is_straight
         super().data_received(data)
         if self._held is not None:  # more of its body is still to come
             self._go_on(*self._held)
@@ -49,9 +55,7 @@ class StraightHttp(HttpToolsProtocol):
         self._unset_keepalive_if_required()  # an answer at once may have left this one behind it
         if self.transport.is_closing():
             return  # what follows an answer that was the last is no request any more
-        if self._may_hold and not (
-            self.access_log or cycle.waiting_for_100_continue or self.flow.write_paused
-        ):
+        if self._may_hold and not (cycle.waiting_for_100_continue or self.flow.write_paused):
             self._held = cycle, app
         else:
             super()._start_asgi_task(cycle, app)
@@ -66,7 +70,7 @@ class StraightHttp(HttpToolsProtocol):
         self._may_hold = False  # others have a turn before the next request of this client
         assert self._at_once is not None
         try:
-            found = self._context().run(self._at_once, cycle.scope, bytes(cycle.body))
+            found = self._new_context().run(self._at_once, cycle.scope, bytes(cycle.body))
         except BaseException as error:  # noqa: BLE001  raised again, where uvicorn looks for it
             self._go_on(cycle, functools.partial(_fail, [error]))
             return
@@ -76,23 +80,19 @@ class StraightHttp(HttpToolsProtocol):
         else:
             self._go_on(cycle, found or app)
 
-    def _context(self) -> contextvars.Context:
-        """As in a task, what is noted for this request ends with it."""
-        is_empty = getattr(self.config, "reset_contextvars", False)
-        return contextvars.Context() if is_empty else contextvars.copy_context()
-
     def _go_on(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._held = None
         self._may_hold = False
         self._start_asgi_task(cycle, app)
 
     def _send(self, cycle: RequestResponseCycle, start: Any, end: Any) -> None:
-        lines = [STATUS_LINE[start["status"]]]
-        for name, value in (*cycle.default_headers, *start["headers"]):
+        lines = [STATUS_LINE[start["status"]], _joined(tuple(cycle.default_headers))]
+        for name, value in start["headers"]:
             lines += name, b": ", value, b"\r\n"
         if not cycle.keep_alive:
             lines.append(b"connection: close\r\n")
-        self.transport.write(b"".join((*lines, b"\r\n", end["body"])))
+        lines += b"\r\n", end["body"]
+        self.transport.write(b"".join(lines))
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()
@@ -111,6 +111,12 @@ def _at_once_of(app: Any) -> Callable[[Any, bytes], Any] | None:
         if "__call__" in vars(kind):
             return app.at_once if "at_once" in vars(kind) else None
     return None
+
+
+@functools.lru_cache(maxsize=4)
+def _joined(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """What uvicorn puts before every response, which changes once a second."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 async def _fail(held: list[BaseException], scope: Any, receive: Any, send: Any) -> None:

@@ -199,7 +199,7 @@ def test_what_uvicorn_is_asked_to_watch_goes_its_own_way(options: dict[str, Any]
     async def asked() -> App:
         app, wire = App(), Wire()
         protocol: Any = begun(StraightHttp, app, wire, **options)
-        protocol.access_log = options.get("access_log", False)
+        assert protocol.access_log is ("access_log" in options)
         protocol.data_received(request())
         await rest()
         protocol.connection_lost(None)
