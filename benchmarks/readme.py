@@ -22,10 +22,12 @@ What is compared runs in the same minutes on the same machine: each contestant i
 round, client and server on a core each, every reply checked. A ratio is taken within a round; shown
 are its median and range. Absolute figures belong to one machine and are not promised. OpenEnv is
 0.10.0 as its users run it; where it is called tuned, its environment is `async def` and it has our
-uvicorn options.
+uvicorn options. Ours is mostly what `openenv-lite serve` runs, bare ASGI always plain uvicorn.
 """
 MOVING = "| what you change | steps/s, of OpenEnv's own | range |\n|---|---|---|"
 HEADING = "| what | ratio | median | range | wanted | |\n|---|---|---|---|---|---|"
+BESIDE = "ours under plain uvicorn"
+"""Begins the name of a ratio that has no bar, and is shown beside one that has."""
 TOLD_ELSEWHERE = ("load-core", "mcp-core", "single-one-core")
 """Benches that tell the same in another way; their figures are saved, and not on the page."""
 
@@ -79,7 +81,7 @@ def _images(benches: Sequence[Bench]) -> Iterator[str]:
 def _table(benches: Sequence[Bench]) -> Iterator[str]:
     yield HEADING
     for bench in benches:
-        judged = [each for each in bench.ratios if each.bar is not None]
+        judged = [each for each in bench.ratios if each.bar or each.name.startswith(BESIDE)]
         shown = [] if bench.name in TOLD_ELSEWHERE else judged
         for title, ratio in zip([bench.title, *[""] * len(shown)], shown, strict=False):
             yield f"| {' | '.join([title, *_cells(ratio)])} |"
@@ -100,7 +102,7 @@ def _range(ratio: Ratio) -> tuple[str, str]:
 
 
 def _cells(ratio: Ratio) -> list[str]:
-    wanted = f"{'at least' if ratio.at_least else 'at most'} {ratio.bar:,g}"
+    wanted = f"{'at least' if ratio.at_least else 'at most'} {ratio.bar:,g}" if ratio.bar else ""
     if not ratio.values:
         return [ratio.name, "", "", wanted, ratio.verdict]
     return [ratio.name, *_range(ratio), wanted, ratio.verdict]
