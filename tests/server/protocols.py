@@ -8,7 +8,7 @@ from uvicorn.server import ServerState
 
 from tests.frame_streams import LIMIT
 
-__all__ = ["Wire", "begun", "rest"]
+__all__ = ["Wire", "begun", "fed", "rest"]
 
 
 class Wire(asyncio.Transport):
@@ -54,3 +54,14 @@ async def rest() -> None:
     """The app needs fewer turns for all messages of a piece."""
     for _ in range(40):
         await asyncio.sleep(0)
+
+
+async def fed(protocol: Any, wire: Wire, chunks: list[bytes]) -> None:
+    """Feed the chunks to a protocol, each once the app has done what it can, and leave."""
+    for chunk in chunks:
+        if wire.is_closing():
+            break
+        protocol.data_received(chunk)
+        await rest()
+    protocol.connection_lost(None)
+    await rest()

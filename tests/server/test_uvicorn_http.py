@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from openenv_lite.server.uvicorn_http import StraightHttp
 from tests.frame_streams import pieces
-from tests.server.protocols import Wire, begun, rest
+from tests.server.protocols import Wire, begun, fed, rest
 
 NOTED: contextvars.ContextVar[str] = contextvars.ContextVar("NOTED", default="nothing")
 
@@ -76,16 +76,10 @@ class Outcome(NamedTuple):
 
 
 async def conversation(kind: Any, chunks: list[bytes], app: App) -> Outcome:
-    """Feed the chunks to a protocol, each once the app has done what it can."""
+    """What comes of the chunks."""
     wire = Wire()
     protocol: Any = begun(kind, app, wire)
-    for chunk in chunks:
-        if wire.is_closing():
-            break
-        protocol.data_received(chunk)
-        await rest()
-    protocol.connection_lost(None)
-    await rest()
+    await fed(protocol, wire, chunks)
     assert not protocol.tasks
     return Outcome(app.served, wire.wrote, wire.is_closing())
 
@@ -227,14 +221,10 @@ def test_a_peer_that_reads_nothing_is_waited_for() -> None:
     assert asyncio.run(asked()) == (0, b"")
 
 
-async def one(app: Any, data: bytes = request(), kind: Any = StraightHttp, **options: Any) -> bytes:
-    """What comes back to a client that sends this and leaves."""
+async def one(app: Any, **options: Any) -> bytes:
+    """What comes back to a client that asks once and leaves."""
     wire = Wire()
-    protocol: Any = begun(kind, app, wire, **options)
-    protocol.data_received(data)
-    await rest()
-    protocol.connection_lost(None)
-    await rest()
+    await fed(begun(StraightHttp, app, wire, **options), wire, [request()])
     return wire.wrote
 
 
@@ -255,12 +245,8 @@ class Wrapper:
         return getattr(self.app, name)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        start = {
-            "type": "http.response.start",
-            "status": 401,
-            "headers": [(b"content-length", b"0")],
-        }
-        await send(start)
+        told = {"status": 401, "headers": [(b"content-length", b"0")]}
+        await send({"type": "http.response.start", **told})
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -317,9 +303,7 @@ def test_a_connection_leaves_nothing_for_the_collector(path: str) -> None:
     async def left() -> Any:
         wire = Wire()
         protocol: Any = begun(StraightHttp, App(), wire)
-        protocol.data_received(request(path))
-        await rest()
-        protocol.connection_lost(None)
+        await fed(protocol, wire, [request(path)])
         protocol._unset_keepalive_if_required()
         return weakref.ref(protocol)
 

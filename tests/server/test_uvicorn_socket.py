@@ -12,7 +12,7 @@ from websockets.frames import Opcode
 
 from openenv_lite.server.uvicorn_socket import StraightWebSocket
 from tests.frame_streams import LIMIT, any_stream, frame, pieces
-from tests.server.protocols import Wire, begun, rest
+from tests.server.protocols import Wire, begun, fed, rest
 
 LIBRARY = WebSocketsSansIOProtocol
 MASK = b"\x01\x82\x03\xf4"
@@ -59,16 +59,9 @@ class Outcome(NamedTuple):
 async def conversation(
     kind: type[asyncio.Protocol], chunks: list[bytes], app: Recorder, headers: bytes = b""
 ) -> Outcome:
-    """Feed the chunks to a protocol, each once the app has done what it can."""
+    """What comes of the chunks."""
     wire = Wire()
-    protocol = begun(kind, app, wire)
-    for chunk in [REQUEST + headers + b"\r\n", *chunks]:
-        if wire.is_closing():
-            break
-        protocol.data_received(chunk)
-        await rest()
-    protocol.connection_lost(None)
-    await rest()
+    await fed(begun(kind, app, wire), wire, [REQUEST + headers + b"\r\n", *chunks])
     return Outcome(app.seen, wire.wrote, wire.is_closing())
 
 
