@@ -64,6 +64,12 @@ class Ratio(msgspec.Struct):
     at_least: bool = True
 
     @property
+    def wanted(self) -> str:
+        if self.bar is None:
+            return ""
+        return f"{'at least' if self.at_least else 'at most'} {self.bar:,g}"
+
+    @property
     def verdict(self) -> str:
         if self.bar is None:
             return ""

@@ -81,8 +81,8 @@ def _images(benches: Sequence[Bench]) -> Iterator[str]:
 def _table(benches: Sequence[Bench]) -> Iterator[str]:
     yield HEADING
     for bench in benches:
-        judged = [each for each in bench.ratios if each.bar or each.name.startswith(BESIDE)]
-        shown = [] if bench.name in TOLD_ELSEWHERE else judged
+        told = [] if bench.name in TOLD_ELSEWHERE else bench.ratios
+        shown = [each for each in told if each.bar is not None or each.name.startswith(BESIDE)]
         for title, ratio in zip([bench.title, *[""] * len(shown)], shown, strict=False):
             yield f"| {' | '.join([title, *_cells(ratio)])} |"
 
@@ -102,10 +102,9 @@ def _range(ratio: Ratio) -> tuple[str, str]:
 
 
 def _cells(ratio: Ratio) -> list[str]:
-    wanted = f"{'at least' if ratio.at_least else 'at most'} {ratio.bar:,g}" if ratio.bar else ""
     if not ratio.values:
-        return [ratio.name, "", "", wanted, ratio.verdict]
-    return [ratio.name, *_range(ratio), wanted, ratio.verdict]
+        return [ratio.name, "", "", ratio.wanted, ratio.verdict]
+    return [ratio.name, *_range(ratio), ratio.wanted, ratio.verdict]
 
 
 def _machines(found: Mapping[str, Record]) -> Iterator[str]:

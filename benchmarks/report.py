@@ -54,14 +54,8 @@ def _ratios(ratios: Sequence[Ratio]) -> Table:
         table.add_column(heading, justify="right")
     for each in ratios:
         spread = _spread(each.values, rounded)
-        table.add_row(each.name, *spread, _bar(each), each.verdict)
+        table.add_row(each.name, *spread, each.wanted, each.verdict)
     return table
-
-
-def _bar(ratio: Ratio) -> str:
-    if ratio.bar is None:
-        return ""
-    return f"{'at least' if ratio.at_least else 'at most'} {ratio.bar:,g}"
 
 
 def _spread(values: Sequence[float], written: Callable[[float], str]) -> list[str]:

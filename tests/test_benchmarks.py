@@ -22,7 +22,7 @@ from benchmarks.figures import (
 )
 from benchmarks.machine import ROOT
 from benchmarks.plots import PLOTS, plotted
-from benchmarks.readme import page_of, performance, records, with_section
+from benchmarks.readme import BESIDE, page_of, performance, records, with_section
 from benchmarks.report import RESULTS, Record, load, missed, rounded, save
 
 
@@ -137,6 +137,19 @@ def test_the_section_tells_bars_medians_and_the_machine() -> None:
     assert "| Speed | ours / old | **4.50** | 4.00 to 5.00 | at least 4 | met |" in text
     assert "old / ours" not in text
     assert "`load`: P; S; commit abc; 3 rounds of 1 s. o 1; e 2." in text
+
+
+def test_the_section_shows_a_bar_of_nothing_and_what_stands_beside_one() -> None:
+    rows: dict[str, list[float]] = {f"{BESIDE}, now": [3, 3], "old": [2, 2]}
+    judged = bench(**rows)
+    judged.ratios = [
+        Ratio("modules", [0, 0], 0, at_least=False),
+        ratio(judged, f"{BESIDE}, now", ["old"]),
+    ]
+    facts = {"processor": "P", "system": "S", "commit": "abc", "ours": "o 1"}
+    text = performance({"imports": Record(facts, 1.0, 2, [judged])})
+    assert "| Speed | modules | **0** | 0 to 0 | at most 0 | met |" in text
+    assert f"|  | {BESIDE}, now / old | **1.50** | 1.50 to 1.50 |  |  |" in text
 
 
 def test_only_what_is_between_the_markers_is_replaced() -> None:

@@ -224,7 +224,7 @@ class StraightToMcp:
         if scope["type"] != "http" or scope["path"] != MCP_PATH or self.user_middleware:
             return None
         first = self.router.routes[0]
-        return first.served if isinstance(first, McpRoute) else None
+        return first.endpoint if isinstance(first, McpRoute) else None
 
 
 class _App(StraightToMcp, Starlette):

@@ -32,15 +32,9 @@ MCP_PATH = "/mcp"
 
 
 class McpRoute(Route):
-    """Where an `McpEndpoint` is.
+    """Where an `McpEndpoint` is."""
 
-    Attributes:
-        served: The endpoint, which Starlette keeps in another form.
-    """
-
-    def __init__(self, endpoint: McpEndpoint) -> None:
-        super().__init__(MCP_PATH, endpoint, include_in_schema=False)
-        self.served = endpoint
+    endpoint: McpEndpoint
 
 
 def routes_of(service: Service, guard: Guard, settings: ServerSettings) -> list[BaseRoute]:
@@ -78,7 +72,7 @@ def routes_of(service: Service, guard: Guard, settings: ServerSettings) -> list[
         route("/docs", information.docs, shown=False),
     ]
     mcp: list[BaseRoute] = [
-        McpRoute(McpEndpoint(service, guard, limit)),
+        McpRoute(MCP_PATH, McpEndpoint(service, guard, limit), include_in_schema=False),
         WebSocketRoute(MCP_PATH, McpSocketEndpoint(service, guard, settings)),
     ]
     controls = trainer if mode is ServerMode.SIMULATION else []

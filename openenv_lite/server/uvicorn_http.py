@@ -32,10 +32,8 @@ class StraightHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._at_once = _at_once_of(self.app)
-        self._is_straight = not (
-            self._at_once is None or self.access_log or self.limit_concurrency is not None
-        )
+        is_watched = self.access_log or self.limit_concurrency is not None
+        self._at_once = None if is_watched else _at_once_of(self.app)
         # As in a task, what is noted for a request ends with it.
         is_empty = getattr(self.config, "reset_contextvars", False)
         self._new_context = contextvars.Context if is_empty else contextvars.copy_context
@@ -44,11 +42,11 @@ class StraightHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the socket gave."""
-        self._may_hold = self._is_straight
+        self._may_hold = self._at_once is not None
         super().data_received(data)
+        self._may_hold = False
         if self._held is not None:  # more of its body is still to come
             self._go_on(*self._held)
-        self._may_hold = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Hold a request until the rest of the data shows whether it came whole."""
@@ -82,7 +80,6 @@ class StraightHttp(HttpToolsProtocol):
 
     def _go_on(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._held = None
-        self._may_hold = False
         self._start_asgi_task(cycle, app)
 
     def _send(self, cycle: RequestResponseCycle, start: Any, end: Any) -> None:

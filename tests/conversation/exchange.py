@@ -32,6 +32,7 @@ class Exchange:
         message: Any = None,
         headers: Mapping[str, str] | None = None,
         query: str = "",
+        path: str = "/mcp",
     ) -> None:
         body = b"" if message is None else msgspec.json.encode(message)
         self.status = 0
@@ -39,12 +40,12 @@ class Exchange:
         self.body = b""
         self.is_complete = False
         self._app = app
-        self._scope = _scope(method, headers or {}, query)
+        self.scope = _scope(method, headers or {}, query, path)
         self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._to_app.put_nowait({"type": "http.request", "body": body, "more_body": False})
 
     async def __aenter__(self) -> Self:
-        self.task = asyncio.create_task(self._app(self._scope, self._to_app.get, self._take))
+        self.task = asyncio.create_task(self._app(self.scope, self._to_app.get, self._take))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -92,7 +93,7 @@ def _event(text: str) -> Event:
     return Event(fields.get("id"), fields.get("retry"), msgspec.json.decode(data) if data else None)
 
 
-def _scope(method: str, headers: Mapping[str, str], query: str) -> dict[str, Any]:
+def _scope(method: str, headers: Mapping[str, str], query: str, path: str) -> dict[str, Any]:
     given = {"content-type": "application/json", "host": "localhost", **headers}
     given.setdefault("accept", "application/json, text/event-stream")
     return {
@@ -102,8 +103,8 @@ def _scope(method: str, headers: Mapping[str, str], query: str) -> dict[str, Any
         "method": method,
         "scheme": "http",
         "root_path": "",
-        "path": "/mcp",
-        "raw_path": b"/mcp",
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": query.encode(),
         "headers": [(k.lower().encode(), v.encode()) for k, v in given.items()],
         "client": ("test", 0),

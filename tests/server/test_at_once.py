@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from starlette.middleware import Middleware
 
 from openenv_lite import MCPEnvironment, create_app
-from tests.leaks import on_loop
+from tests.conversation.exchange import Exchange
+from tests.leaks import on_loop, until
+from tests.mcp.posting import fields_of_2026, meta, request
 
-REVISION = b"2026-07-28"
-MCP = "io.modelcontextprotocol"
-META = b'{"%b/protocolVersion":"%b","%b/clientCapabilities":{}}'
 TOKEN = "a token of twenty characters"
 
 
@@ -42,67 +42,41 @@ class Request(NamedTuple):
     tool: str = "plain"
     path: str = "/mcp"
     method: str = "POST"
-    query: bytes = b""
-    more: dict[bytes, bytes] = {}
+    query: str = ""
+    more: dict[str, str] = {}
     body: bytes | None = None
 
     def text(self) -> bytes:
         if self.body is not None:
             return self.body
-        meta = META % (MCP.encode(), REVISION, MCP.encode())
-        params = b'{"name":"%b","arguments":{"text":"hi"},"_meta":%b}' % (self.tool.encode(), meta)
-        return b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":%b}' % params
+        asked = request("tools/call", name=self.tool, arguments={"text": "hi"}, _meta=meta())
+        return msgspec.json.encode(asked)
 
-    def scope(self) -> dict[str, Any]:
-        headers = {
-            b"host": b"localhost",
-            b"content-type": b"application/json",
-            b"accept": b"application/json, text/event-stream",
-            b"mcp-protocol-version": REVISION,
-            b"mcp-method": b"tools/call",
-            b"mcp-name": self.tool.encode(),
-            **self.more,
-        }
-        return {
-            "type": "http",
-            "method": self.method,
-            "path": self.path,
-            "query_string": self.query,
-            "headers": [*headers.items()],
-            "server": ("127.0.0.1", 80),
-            "scheme": "http",
-            "root_path": "",
-        }
+    def to(self, app: Any) -> Exchange:
+        usual = {name: str(value) for name, value in fields_of_2026("tools/call", self.tool)}
+        message = msgspec.Raw(self.text())
+        return Exchange(app, self.method, message, {**usual, **self.more}, self.query, self.path)
 
 
 Response = tuple[int, bytes]
 
 
-async def called(app: Any, request: Request) -> Response:
+async def called(app: Any, request_: Request) -> Response:
     """What an app sends that is called."""
-    sent: list[Any] = []
-    coming = [{"type": "http.request", "body": request.text(), "more_body": False}]
-
-    async def receive() -> Any:
-        return coming.pop() if coming else await asyncio.Event().wait()
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await app(request.scope(), receive, send)
-    return sent[0]["status"], b"".join(each["body"] for each in sent[1:])
+    async with request_.to(app) as reply:
+        await until(lambda: reply.is_complete)
+    return reply.status, reply.body
 
 
-async def asked(app: Any, request: Request) -> Response | None:
+async def asked(app: Any, request_: Request) -> Response | None:
     """What it answers at once; None where it does not."""
-    loop, found = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+    scope, body = request_.to(app).scope, request_.text()
+    loop, told = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
     # As a protocol asks: in no task.
-    loop.call_soon(lambda: found.set_result(app.at_once(request.scope(), request.text())))
-    found = await found
-    if found is None:
-        return None
+    loop.call_soon(lambda: told.set_result(app.at_once(scope, body)))
+    found = await told
     if not isinstance(found, tuple):
-        return await called(found, request)
+        return None if found is None else await called(found, request_)
     start, end = found
     assert dict(start["headers"])[b"content-length"] == b"%d" % len(end["body"])
     return start["status"], end["body"]
@@ -115,7 +89,7 @@ async def serving(**settings: Any) -> Any:
     await app.state.server.aclose()
 
 
-AUTHORIZED = {b"authorization": f"Bearer {TOKEN}".encode()}
+AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.mark.parametrize(
@@ -126,12 +100,12 @@ AUTHORIZED = {b"authorization": f"Bearer {TOKEN}".encode()}
         Request("unknown"),
         Request("cancelled"),
         Request(body=b"{"),
-        Request(body=b"[]", more={b"mcp-protocol-version": b"2025-11-25"}),
-        Request(more={b"mcp-name": b"another"}),
-        Request(more={b"content-type": b"text/plain"}),
-        Request(more={b"accept": b"text/html"}),
-        Request(more={b"mcp-session-id": b"nobody", b"mcp-protocol-version": b"2025-11-25"}),
-        Request(query=b"session_id=nobody"),
+        Request(body=b"[]", more={"mcp-protocol-version": "2025-11-25"}),
+        Request(more={"mcp-name": "another"}),
+        Request(more={"content-type": "text/plain"}),
+        Request(more={"accept": "text/html"}),
+        Request(more={"mcp-session-id": "nobody", "mcp-protocol-version": "2025-11-25"}),
+        Request(query="session_id=nobody"),
         Request(more=AUTHORIZED),
     ],
 )
@@ -152,8 +126,8 @@ async def test_it_is_what_a_call_is_answered(request_: Request) -> None:
     [
         (Request(method="GET"), 405),
         (Request(path="/elsewhere"), 404),
-        (Request(more={b"host": b"evil.example"}), 421),
-        (Request(more={b"origin": b"http://evil.example"}), 403),
+        (Request(more={"host": "evil.example"}), 421),
+        (Request(more={"origin": "http://evil.example"}), 403),
         (Request(body=b" " * 2000), 413),
     ],
 )

@@ -194,10 +194,7 @@ def test_what_uvicorn_is_asked_to_watch_goes_its_own_way(options: dict[str, Any]
         app, wire = App(), Wire()
         protocol: Any = begun(StraightHttp, app, wire, **options)
         assert protocol.access_log is ("access_log" in options)
-        protocol.data_received(request())
-        await rest()
-        protocol.connection_lost(None)
-        await rest()
+        await fed(protocol, wire, [request()])
         return app
 
     app = asyncio.run(asked())
